@@ -1,1 +1,25 @@
-//! centrale-calls
+//! One call, from the first ring to the last hang-up, as a machine without surroundings.
+//!
+//! Bytes are not its business, nor sockets, clocks or stores: [`Call::handle`] takes one [`Input`] at one moment of the call's
+//! own [`Time`](centrale_model::Time) (zero is the call's birth), [`Call::poll`] gives the next [`Output`] until there is none, and
+//! [`Call::timeout`] says when to come back. Descriptions and candidates pass through sealed.
+//!
+//! A call has *participants* (identities) and *legs* (one per device that rings or talks). It knows legs by number, never by
+//! protocol. The machine is plain data: its snapshot survives the node that hosts it.
+//!
+//! Behaviour: acs-behaviour sections 9 and 10 (B-CALL-*), timeouts in [`Timers`].
+
+mod call;
+mod input;
+mod leg;
+mod output;
+mod participant;
+mod timer;
+mod transfer;
+
+pub use call::Call;
+pub use input::{Candidates, Description, DescriptionKind, Device, Input, MediaReport, Origin, Sealed, Sending, Target, TransferTarget};
+pub use leg::{Leg, LegState};
+pub use output::{Change, Fact, Notice, Output, ParticipantView};
+pub use participant::Participant;
+pub use timer::{Timers, Why};

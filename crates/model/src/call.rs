@@ -108,8 +108,8 @@ impl EndReason {
     pub const NOT_ANSWERED: EndReason = EndReason::new(487, 10004);
     /// The callee has no registered endpoint.
     pub const NO_ENDPOINT: EndReason = EndReason::new(480, 10037);
-    /// The callee is registered, but none of its devices could be reached.
-    pub const UNREACHABLE: EndReason = EndReason::new(480, 10078);
+    /// The callee is registered, but offline.
+    pub const OFFLINE: EndReason = EndReason::new(480, 10076);
     /// The callee is in another call and takes no second one.
     pub const BUSY: EndReason = EndReason::new(486, 0);
     /// The callee answered and did not finish set-up.
@@ -122,7 +122,9 @@ impl EndReason {
     pub const REMOVED: EndReason = EndReason::new(0, 5300);
     /// Moved to another call by a transfer.
     pub const TRANSFERRED: EndReason = EndReason::new(0, 7015);
-    /// No media path could be made while the call was being set up.
+    /// The clients' networks gave no media path while the call was being set up.
+    pub const NO_PATH_AT_SETUP: EndReason = EndReason::new(410, 3100);
+    /// The service could not make a media path while the call was being set up.
     pub const NO_MEDIA_PATH: EndReason = EndReason::new(410, 301_004);
     /// The media path was lost in mid-call and did not come back.
     pub const MEDIA_LOST: EndReason = EndReason::new(410, 301_005);

@@ -1,0 +1,223 @@
+//! What can happen to a call.
+
+use centrale_model::{CallId, EndpointId, Identity, LegId, ParticipantId};
+use serde::{Deserialize, Serialize};
+
+/// Text that passes through without being read: SDP, a candidate line, a custom context.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sealed(pub String);
+
+/// Which half of an offer/answer exchange a description is (RFC 8829).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum DescriptionKind {
+    /// An offer.
+    Offer,
+    /// An answer.
+    Answer,
+}
+
+/// An SDP description on its way from one leg to the other.
+///
+/// `epoch` counts the peer connections of the call, from 0: a page that was reloaded describes itself with the next epoch, and
+/// the other side then builds a peer connection anew. The machine remembers the highest epoch seen.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Description {
+    /// Offer or answer.
+    pub kind: DescriptionKind,
+    /// Which peer connection it belongs to.
+    pub epoch: u32,
+    /// The SDP.
+    pub sdp: Sealed,
+}
+
+/// Candidates on their way from one leg to the other.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Candidates {
+    /// Which peer connection they belong to.
+    pub epoch: u32,
+    /// Each as the client wrote it (a JSON `RTCIceCandidateInit`).
+    pub list: Vec<Sealed>,
+}
+
+/// What a leg sends at the moment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Sending {
+    /// The microphone is muted.
+    pub muted: bool,
+    /// A camera picture is sent.
+    pub video: bool,
+    /// A screen is sent.
+    pub screen: bool,
+}
+
+/// A device of a called identity, as the switchboard found it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Device {
+    /// Which one.
+    pub endpoint: EndpointId,
+    /// The place it would have in the call (made by the switchboard, since the machine knows no chance).
+    pub participant_id: ParticipantId,
+    /// Already in as many calls as it takes.
+    pub is_busy: bool,
+}
+
+/// An identity to be called, with the devices that can ring now.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Target {
+    /// Who.
+    pub identity: Identity,
+    /// Devices to ring. Empty: none is online.
+    pub devices: Vec<Device>,
+    /// Some device is registered, even if none is online.
+    pub is_registered: bool,
+}
+
+/// Where a call comes from when it is not simply dialled.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Origin {
+    /// A person asked for it.
+    Dialled,
+    /// A transferee calls the target of a transfer made in another call.
+    TransferOf {
+        /// The call in which the transfer was asked for.
+        call: CallId,
+        /// Which transfer of that call.
+        transfer: u32,
+        /// Who asked for it.
+        transferor: Identity,
+        /// The call of the target that this one takes the place of (consultative transfer); the target's device
+        /// answers by itself.
+        replaces: Option<CallId>,
+    },
+}
+
+/// Where a transfer should lead.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum TransferTarget {
+    /// Somebody not in a call with the transferor (blind transfer).
+    Identity(Identity),
+    /// The other side of another call of the transferor (consultative transfer).
+    Call {
+        /// That call.
+        call: CallId,
+        /// The other side of it.
+        identity: Identity,
+    },
+}
+
+/// What a leg's client says about its media path.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum MediaReport {
+    /// A pair is nominated and media flows.
+    Connected,
+    /// The path is interrupted; the client tries to mend it.
+    Interrupted,
+    /// The client has given up on a path.
+    Failed,
+}
+
+/// What can happen to a call.
+///
+/// `leg` names who says it; the switchboard has checked that the speaker owns that leg. Inputs that make no sense in the call's
+/// state are ignored: repeated and late inputs are normal.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Input {
+    /// Places the call. Must be the first input; the caller becomes leg 0.
+    /// From: the switchboard. Effect: rings every device that is not busy, or ends the call.
+    Start {
+        /// Who calls.
+        caller: Identity,
+        /// On which device.
+        endpoint: EndpointId,
+        /// The caller's place in the call.
+        participant_id: ParticipantId,
+        /// The caller's name, as the callee shows it.
+        display_name: Option<String>,
+        /// Whom to call: exactly one for a one-to-one call.
+        targets: Vec<Target>,
+        /// The caller's offer.
+        offer: Description,
+        /// What the caller sends.
+        sending: Sending,
+        /// Dialled, or by way of a transfer.
+        origin: Origin,
+        /// Custom context for the callee.
+        context: Option<Sealed>,
+        /// Whether clients may use a relay (B-FLOW-11): decides the reason when no path is found.
+        is_relay_allowed: bool,
+    },
+    /// A device of a ringing identity came online.
+    /// From: the switchboard. Effect: it rings too, unless the call was answered.
+    DeviceAppeared {
+        /// Whose device.
+        identity: Identity,
+        /// The device.
+        device: Device,
+    },
+    /// The device alerts its user. Effect: the caller hears ringing, once.
+    Ringing(LegId),
+    /// The user answered on this device. The first wins (B-CALL-9).
+    Accept {
+        /// Which device.
+        leg: LegId,
+        /// Its user's name.
+        display_name: Option<String>,
+        /// Its answer to the caller's offer.
+        answer: Description,
+        /// What it sends.
+        sending: Sending,
+    },
+    /// The user declined on this device.
+    Decline {
+        /// Which device.
+        leg: LegId,
+        /// Because it is in another call, by its own decision.
+        is_busy: bool,
+    },
+    /// The user left the call, or gave up calling.
+    HangUp {
+        /// Which device.
+        leg: LegId,
+        /// Ends the call for everyone.
+        for_everyone: bool,
+    },
+    /// A description for the other side (renegotiation, ICE restart, glare is settled by the clients).
+    Describe(LegId, Description),
+    /// Candidates for the other side. Before the answer they go to every ringing device.
+    Candidates(LegId, Candidates),
+    /// The leg changed what it sends.
+    Sending(LegId, Sending),
+    /// The leg holds (B-CALL-5).
+    Hold(LegId),
+    /// The leg no longer holds.
+    Resume(LegId),
+    /// The leg asks the other side to call somebody else.
+    Transfer(LegId, TransferTarget),
+    /// The transferee's new call got somewhere.
+    /// From: the switchboard, from the other call's outputs.
+    TransferProgress {
+        /// Which transfer of this call.
+        transfer: u32,
+        /// Answered, or over with a reason.
+        outcome: Result<(), centrale_model::EndReason>,
+    },
+    /// The other call took this one's place (consultative transfer): ends with `TRANSFERRED`.
+    Replaced,
+    /// The leg's client says how its media path is.
+    Media(LegId, MediaReport),
+    /// The leg's event connection is gone.
+    /// From: the switchboard. Effect: the reconnect window begins (B-CALL-2), shorter when the page said that it was leaving.
+    Lost {
+        /// Which leg.
+        leg: LegId,
+        /// The page said goodbye (closed or reloading, B-CALL-11).
+        is_leaving: bool,
+    },
+    /// The leg's event connection is there again.
+    Back(LegId),
+    /// The leg's token is over or revoked and was not refreshed.
+    TokenOver(LegId),
+    /// Nothing but time.
+    Tick,
+}

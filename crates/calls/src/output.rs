@@ -1,0 +1,164 @@
+//! What a call wants done.
+
+use centrale_model::{CallId, EndReason, EndpointId, Identity, LegId, ParticipantId, ParticipantState, TransferState};
+use serde::{Deserialize, Serialize};
+
+use crate::{Candidates, Description, MediaReport, Sealed, Sending, TransferTarget};
+
+/// A participant as others see it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ParticipantView {
+    /// Who.
+    pub identity: Identity,
+    /// Its place, once a device of it is in the call; before, `None`.
+    pub participant_id: Option<ParticipantId>,
+    /// Its name, when it gave one.
+    pub display_name: Option<String>,
+    /// Where it stands.
+    pub state: ParticipantState,
+    /// What it sends.
+    pub sending: Sending,
+}
+
+/// What a leg's client is told. Each becomes one event in its user's stream, addressed to its endpoint.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Notice {
+    /// A call comes in: alert the user.
+    Incoming {
+        /// Who calls.
+        caller: ParticipantView,
+        /// The caller's offer.
+        offer: Description,
+        /// The caller's candidates so far.
+        candidates: Vec<Candidates>,
+        /// Who asked for this call by a transfer.
+        transferor: Option<Identity>,
+        /// The call of this very device that this one replaces: answer without asking.
+        replaces: Option<CallId>,
+        /// Custom context of the caller.
+        context: Option<Sealed>,
+    },
+    /// A device of the callee alerts (to the caller).
+    Ringing,
+    /// The callee answered (to the caller).
+    Accepted {
+        /// Who, where.
+        callee: ParticipantView,
+        /// The answer to the offer.
+        answer: Description,
+        /// The callee's candidates so far are sent after this as [`Notice::Candidates`].
+        participant_id: ParticipantId,
+    },
+    /// The accept was taken: this device is in the call (to the callee's device).
+    Joined,
+    /// The call is over for this leg. Nothing follows.
+    Ended(EndReason),
+    /// The other side describes itself.
+    Description(ParticipantId, Description),
+    /// The other side's candidates.
+    Candidates(ParticipantId, Candidates),
+    /// A participant changed: state, name, what it sends.
+    Participant(ParticipantView),
+    /// The call's own state for this leg changed between connected, local hold and remote hold.
+    State(centrale_model::CallState),
+    /// Please call somebody else (to the transferee).
+    TransferRequested {
+        /// Which transfer of this call.
+        transfer: u32,
+        /// Who asks.
+        transferor: Identity,
+        /// Whom to call.
+        target: TransferTarget,
+    },
+    /// How the transfer goes (to the transferor).
+    Transfer {
+        /// Which transfer of this call.
+        transfer: u32,
+        /// Where it stands.
+        state: TransferState,
+        /// Why it failed.
+        error: Option<EndReason>,
+    },
+}
+
+/// A fact for the call's own stream: what `explain`, events and usage are made from.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Fact {
+    /// The call was placed.
+    Started {
+        /// Who placed it.
+        caller: Identity,
+        /// Whom.
+        targets: Vec<Identity>,
+    },
+    /// A device was rung.
+    Rung(LegId, Identity, EndpointId),
+    /// A device alerts.
+    Alerting(LegId),
+    /// A device declined.
+    Declined(LegId, EndReason),
+    /// A device was told to stop ringing, or was not rung because it is busy.
+    NotAnswered(LegId, EndReason),
+    /// A participant is connected (B-EVT-6: added and joined).
+    Connected(LegId, Identity, ParticipantId),
+    /// What a leg said of its media path.
+    Media(LegId, MediaReport),
+    /// A leg's event connection was lost or came back.
+    Presence(LegId, bool),
+    /// A leg holds or resumed.
+    Hold(LegId, bool),
+    /// A leg changed what it sends.
+    Sending(LegId, Sending),
+    /// A leg described itself again (renegotiation).
+    Described(LegId, crate::DescriptionKind, u32),
+    /// A transfer moved on.
+    Transfer(u32, TransferState),
+    /// A connected participant left.
+    ///
+    /// `connected_ms`: how long it was connected, in milliseconds: the quantity of its usage record (B-USE-1).
+    Left {
+        /// Its leg.
+        leg: LegId,
+        /// Who.
+        identity: Identity,
+        /// Its place.
+        participant_id: ParticipantId,
+        /// Why.
+        reason: EndReason,
+        /// Milliseconds from connected to left.
+        connected_ms: u64,
+    },
+    /// The call is over. The last fact.
+    Ended(EndReason),
+}
+
+/// A change of another call that follows from this one.
+/// For: the switchboard, which feeds it to that call.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Change {
+    /// This call is the transferee's new call, and it was answered or is over.
+    TransferProgress {
+        /// The call in which the transfer was asked for.
+        call: CallId,
+        /// Which transfer of that call.
+        transfer: u32,
+        /// Answered, or over with a reason.
+        outcome: Result<(), EndReason>,
+    },
+    /// This call took the place of that one.
+    Replaced {
+        /// The call that is over now.
+        call: CallId,
+    },
+}
+
+/// What a call wants done.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Output {
+    /// Tell the client of a leg. For: the switchboard (one event in the user's stream).
+    Tell(LegId, Notice),
+    /// Keep a fact. For: the switchboard (call stream, usage).
+    Record(Fact),
+    /// Change another call.
+    Change(Change),
+}
