@@ -4,7 +4,9 @@ use centrale_model::{CallId, EndpointId, Identity, ParticipantId, Sequence};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::signal::{Description, IceConfiguration, Sending, ServerFrame, Signal, TransferOf, Welcome};
+use crate::signal::{
+    Description, IceConfiguration, Sending, ServerFrame, Signal, TransferOf, Welcome,
+};
 
 /// `PUT /client/endpoints/{endpointId}`: registers this client, so that calls ring here. Answers [`Welcome`].
 ///
@@ -87,16 +89,15 @@ pub struct CallStarted {
 
 /// `POST /client/calls/{callId}/:signal`: things that this client does in a call, in order. Answers [`SignalsTaken`].
 ///
-/// `number` rises by one with each request of this leg, from 1. A request that was taken already is answered again and changes nothing, so
-/// that a client may repeat it after a lost answer. A request whose number skips one is refused (409).
+/// A client sends one request at a time and repeats it, unchanged, when the answer was lost: the exchange remembers the last 16 request ids
+/// of each leg, and a request that was taken already is answered again and changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SendSignals {
     /// This client's endpoint.
     pub endpoint_id: EndpointId,
-    /// Serial number of the request within the leg, from 1. After a page reload: one more than [`SignalsTaken::number`]; a client
-    /// that does not know it sends 0 and is not checked for repetition.
-    pub number: u32,
+    /// Names this request among those of the leg: 1 to 64 characters, random.
+    pub request_id: String,
     /// 1 to 32 signals.
     pub signals: Vec<Signal>,
 }
@@ -105,8 +106,8 @@ pub struct SendSignals {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SignalsTaken {
-    /// The number taken last.
-    pub number: u32,
+    /// False when the request had been taken before.
+    pub fresh: bool,
 }
 
 /// `POST /client/endpoints/{endpointId}/:leaving`: the page closes or reloads (sent with `keepalive`). Answers 204.

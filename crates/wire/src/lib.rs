@@ -14,3 +14,6 @@ pub mod relay;
 
 pub use error::{ErrorBody, ErrorDetail, InnerError};
 pub use operation::{Auth, Limit, Method, Operation, Per, Query, QueryKind, Versions};
+
+pub mod client;
+pub mod signal;
