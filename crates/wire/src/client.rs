@@ -1,29 +1,89 @@
 //! The client API: what browsers and apps ask by REST (`/client/…`), with a user access token.
 
-use centrale_model::{CallId, EndpointId, Identity, ParticipantId, Sequence};
+use centrale_model::{CallId, EndpointId, Identity, ParticipantId, Scope, Sequence};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::signal::{
-    Description, IceConfiguration, Sending, ServerFrame, Signal, TransferOf, Welcome,
-};
+use crate::signal::{Description, IceConfiguration, Sending, ServerFrame, Signal, TransferOf, Welcome};
+use crate::{Auth, Limit, Method, Operation, Per, Query, QueryKind};
 
-/// `PUT /client/endpoints/{endpointId}`: registers this client, so that calls ring here. Answers [`Welcome`].
-///
-/// Only for clients that cannot open a WebSocket; [`crate::signal::ClientFrame::Hello`] does the same.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default)]
+/// Whoever may start or join calls.
+const CALLERS: &[Scope] = &[Scope::Voip, Scope::VoipJoin];
+
+/// Signalling of one client: far above what a person causes, low enough that a runaway client hurts only itself.
+const SIGNAL_LIMIT: Limit = Limit { name: "client signalling", count: 600, window_ms: 10_000, per: Per::Caller };
+
+/// Registers a client, so that calls ring there. For clients that cannot open a WebSocket;
+/// [`crate::signal::ClientFrame::Hello`] does the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct RegisterEndpoint {
-    /// Name shown to others.
+    /// This client's endpoint.
+    pub endpoint_id: EndpointId,
+    /// Name shown to others, at most 256 characters.
+    #[serde(default)]
     pub display_name: Option<String>,
     /// The last event number seen.
+    #[serde(default)]
     pub after: Option<Sequence>,
 }
 
-/// The answer to [`RegisterEndpoint`].
-pub type Registered = Welcome;
+impl Operation for RegisterEndpoint {
+    type Request = RegisterEndpoint;
+    type Response = Welcome;
+    const NAME: &'static str = "Client_RegisterEndpoint";
+    const SUMMARY: &'static str = "Register this client, so that calls ring here.";
+    const METHOD: Method = Method::Put;
+    const PATH: &'static str = "/client/endpoints/{endpointId}";
+    const STATUS: u16 = 200;
+    const AUTH: Auth = Auth::User;
+    const SCOPES: &'static [Scope] = CALLERS;
+    const LIMIT: Option<Limit> = Some(SIGNAL_LIMIT);
+}
 
-/// `GET /client/events/poll?endpointId=…&after=…&wait=…`: events by long poll. Answers [`Frames`].
+/// Calls no longer ring here; the endpoint's legs hang up.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UnregisterEndpoint {
+    /// This client's endpoint.
+    pub endpoint_id: EndpointId,
+}
+
+impl Operation for UnregisterEndpoint {
+    type Request = UnregisterEndpoint;
+    type Response = ();
+    const NAME: &'static str = "Client_UnregisterEndpoint";
+    const SUMMARY: &'static str = "Forget this client; its calls hang up.";
+    const METHOD: Method = Method::Delete;
+    const PATH: &'static str = "/client/endpoints/{endpointId}";
+    const STATUS: u16 = 204;
+    const AUTH: Auth = Auth::User;
+    const SCOPES: &'static [Scope] = CALLERS;
+    const LIMIT: Option<Limit> = Some(SIGNAL_LIMIT);
+}
+
+/// The page closes or reloads; sent as it goes. A page that does not come back is gone sooner (B-CALL-11).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LeaveEndpoint {
+    /// This client's endpoint.
+    pub endpoint_id: EndpointId,
+}
+
+impl Operation for LeaveEndpoint {
+    type Request = LeaveEndpoint;
+    type Response = ();
+    const NAME: &'static str = "Client_LeaveEndpoint";
+    const SUMMARY: &'static str = "Say that the page closes or reloads.";
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "/client/endpoints/{endpointId}/:leaving";
+    const STATUS: u16 = 204;
+    const AUTH: Auth = Auth::User;
+    const SCOPES: &'static [Scope] = CALLERS;
+    const LIMIT: Option<Limit> = Some(SIGNAL_LIMIT);
+}
+
+/// Asks for events by long poll.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PollEvents {
@@ -31,7 +91,7 @@ pub struct PollEvents {
     pub endpoint_id: EndpointId,
     /// The last event number seen.
     pub after: Sequence,
-    /// How long to wait for something, in seconds, 0 to 25.
+    /// How long to wait for something, in seconds: 0 to 25.
     #[serde(default)]
     pub wait: u32,
 }
@@ -46,7 +106,25 @@ pub struct Frames {
     pub seq: Sequence,
 }
 
-/// `POST /client/calls`: places a call. Answers 201 and [`CallStarted`]; asked twice with the same `callId` it is one call.
+impl Operation for PollEvents {
+    type Request = PollEvents;
+    type Response = Frames;
+    const NAME: &'static str = "Client_PollEvents";
+    const SUMMARY: &'static str = "Wait for events, where WebSocket is blocked.";
+    const METHOD: Method = Method::Get;
+    const PATH: &'static str = "/client/events/poll";
+    const STATUS: u16 = 200;
+    const AUTH: Auth = Auth::User;
+    const SCOPES: &'static [Scope] = CALLERS;
+    const LIMIT: Option<Limit> = Some(SIGNAL_LIMIT);
+    const QUERY: &'static [Query] = &[
+        Query { name: "endpointId", kind: QueryKind::Text },
+        Query { name: "after", kind: QueryKind::Integer },
+        Query { name: "wait", kind: QueryKind::Integer },
+    ];
+}
+
+/// Places a call. Asked twice with the same `callId` it is one call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StartCall {
@@ -61,7 +139,7 @@ pub struct StartCall {
     /// What this client sends.
     #[serde(default)]
     pub sending: Sending,
-    /// Name shown to the callee.
+    /// Name shown to the callee, at most 256 characters.
     #[serde(default)]
     pub display_name: Option<String>,
     /// The transfer that this call carries out.
@@ -87,13 +165,29 @@ pub struct CallStarted {
     pub ice: IceConfiguration,
 }
 
-/// `POST /client/calls/{callId}/:signal`: things that this client does in a call, in order. Answers [`SignalsTaken`].
+impl Operation for StartCall {
+    type Request = StartCall;
+    type Response = CallStarted;
+    const NAME: &'static str = "Client_StartCall";
+    const SUMMARY: &'static str = "Place a call.";
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "/client/calls";
+    const STATUS: u16 = 201;
+    const AUTH: Auth = Auth::User;
+    const SCOPES: &'static [Scope] = &[Scope::Voip];
+    const LIMIT: Option<Limit> = Some(Limit { name: "start call", count: 30, window_ms: 10_000, per: Per::Caller });
+    const BODY_LIMIT: usize = 128 * 1024;
+}
+
+/// Does things in a call, in order.
 ///
-/// A client sends one request at a time and repeats it, unchanged, when the answer was lost: the exchange remembers the last 16 request ids
-/// of each leg, and a request that was taken already is answered again and changes nothing.
+/// A client sends one request at a time and repeats it, unchanged, when the answer was lost: the exchange remembers the last 16 request
+/// ids of each leg, and a request that was taken already is answered again and changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SendSignals {
+    /// The call.
+    pub call_id: CallId,
     /// This client's endpoint.
     pub endpoint_id: EndpointId,
     /// Names this request among those of the leg: 1 to 64 characters, random.
@@ -110,10 +204,16 @@ pub struct SignalsTaken {
     pub fresh: bool,
 }
 
-/// `POST /client/endpoints/{endpointId}/:leaving`: the page closes or reloads (sent with `keepalive`). Answers 204.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct LeaveEndpoint {}
-
-/// `DELETE /client/endpoints/{endpointId}`: calls no longer ring here; the endpoint's legs hang up. Answers 204.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct UnregisterEndpoint {}
+impl Operation for SendSignals {
+    type Request = SendSignals;
+    type Response = SignalsTaken;
+    const NAME: &'static str = "Client_SendSignals";
+    const SUMMARY: &'static str = "Do things in a call: answer, describe, mute, hang up.";
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "/client/calls/{callId}/:signal";
+    const STATUS: u16 = 200;
+    const AUTH: Auth = Auth::User;
+    const SCOPES: &'static [Scope] = CALLERS;
+    const LIMIT: Option<Limit> = Some(SIGNAL_LIMIT);
+    const BODY_LIMIT: usize = 256 * 1024;
+}

@@ -16,4 +16,5 @@ pub use error::{ErrorBody, ErrorDetail, InnerError};
 pub use operation::{Auth, Limit, Method, Operation, Per, Query, QueryKind, Versions};
 
 pub mod client;
+pub mod explain;
 pub mod signal;
