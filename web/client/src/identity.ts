@@ -1,0 +1,207 @@
+/**
+ * Identifiers as `@azure/communication-common` shapes them, and the raw ids that the exchange speaks (B-ID-4).
+ *
+ * Declared here once more, structurally, so that this package needs nothing at run time and its declarations stand alone.
+ */
+
+/** A user of a Communication Services resource, or of a Centrale exchange. */
+export interface CommunicationUserIdentifier {
+  /** Raw id: `8:acs:<resource>_<user>`. */
+  communicationUserId: string;
+}
+
+/** A telephone number. */
+export interface PhoneNumberIdentifier {
+  /** E.164, with a plus sign. */
+  phoneNumber: string;
+  /** Raw id, when it is more than `4:` and the number. */
+  rawId?: string;
+  /** True when the number is withheld. */
+  isAnonymous?: boolean;
+  /** Tells apart several calls of one number. */
+  assertedId?: string;
+}
+
+/** A Microsoft Teams user. */
+export interface MicrosoftTeamsUserIdentifier {
+  /** Id of the user. */
+  microsoftTeamsUserId: string;
+  /** Raw id. */
+  rawId?: string;
+  /** True for anonymous meeting guests. */
+  isAnonymous?: boolean;
+  /** The cloud of the user. */
+  cloud?: 'public' | 'dod' | 'gcch';
+}
+
+/** A Microsoft Teams application. */
+export interface MicrosoftTeamsAppIdentifier {
+  /** Id of the application. */
+  teamsAppId: string;
+  /** Raw id. */
+  rawId?: string;
+  /** The cloud of the application. */
+  cloud?: 'public' | 'dod' | 'gcch';
+}
+
+/** A Teams Phone extension user. */
+export interface TeamsExtensionUserIdentifier {
+  /** Raw id. */
+  rawId?: string;
+  /** Id of the user. */
+  userId: string;
+  /** Tenant of the user. */
+  tenantId: string;
+  /** Resource the user belongs to. */
+  resourceId: string;
+  /** The cloud of the user. */
+  cloud?: 'public' | 'dod' | 'gcch';
+}
+
+/** Anybody else, a bot for example. */
+export interface UnknownIdentifier {
+  /** Raw id. */
+  id: string;
+}
+
+/** Whoever can be addressed. */
+export type CommunicationIdentifier =
+  | CommunicationUserIdentifier
+  | PhoneNumberIdentifier
+  | MicrosoftTeamsUserIdentifier
+  | MicrosoftTeamsAppIdentifier
+  | TeamsExtensionUserIdentifier
+  | UnknownIdentifier;
+
+/** {@link CommunicationUserIdentifier} that says what it is. */
+export interface CommunicationUserKind extends CommunicationUserIdentifier {
+  kind: 'communicationUser';
+}
+/** {@link PhoneNumberIdentifier} that says what it is. */
+export interface PhoneNumberKind extends PhoneNumberIdentifier {
+  kind: 'phoneNumber';
+}
+/** {@link MicrosoftTeamsUserIdentifier} that says what it is. */
+export interface MicrosoftTeamsUserKind extends MicrosoftTeamsUserIdentifier {
+  kind: 'microsoftTeamsUser';
+}
+/** {@link MicrosoftTeamsAppIdentifier} that says what it is. */
+export interface MicrosoftTeamsAppKind extends MicrosoftTeamsAppIdentifier {
+  kind: 'microsoftTeamsApp';
+}
+/** {@link TeamsExtensionUserIdentifier} that says what it is. */
+export interface TeamsExtensionUserKind extends TeamsExtensionUserIdentifier {
+  kind: 'teamsExtensionUser';
+}
+/** {@link UnknownIdentifier} that says what it is. */
+export interface UnknownIdentifierKind extends UnknownIdentifier {
+  kind: 'unknown';
+}
+
+/** Whoever can be addressed, with its kind. */
+export type CommunicationIdentifierKind =
+  | CommunicationUserKind
+  | PhoneNumberKind
+  | MicrosoftTeamsUserKind
+  | MicrosoftTeamsAppKind
+  | TeamsExtensionUserKind
+  | UnknownIdentifierKind;
+
+/**
+ * The raw id of an identifier.
+ *
+ * Throws a `TypeError` for something that is no identifier.
+ */
+export function rawIdOf(identifier: CommunicationIdentifier): string {
+  if (identifier === null || typeof identifier !== 'object') {
+    throw new TypeError('An identifier is an object, for example { communicationUserId }.');
+  }
+  if ('communicationUserId' in identifier && identifier.communicationUserId) {
+    return identifier.communicationUserId;
+  }
+  if ('phoneNumber' in identifier && identifier.phoneNumber) {
+    if (identifier.rawId) {
+      return identifier.rawId;
+    }
+    if (identifier.isAnonymous || identifier.phoneNumber === 'anonymous') {
+      return '4:anonymous';
+    }
+    return `4:${identifier.phoneNumber}${identifier.assertedId ? `_${identifier.assertedId}` : ''}`;
+  }
+  if ('microsoftTeamsUserId' in identifier && identifier.microsoftTeamsUserId) {
+    const prefix = identifier.isAnonymous ? '8:teamsvisitor:' : `8:${teamsCloud(identifier.cloud)}:`;
+    return identifier.rawId ?? `${prefix}${identifier.microsoftTeamsUserId}`;
+  }
+  if ('teamsAppId' in identifier && identifier.teamsAppId) {
+    return identifier.rawId ?? `28:${teamsCloud(identifier.cloud)}:${identifier.teamsAppId}`;
+  }
+  if ('tenantId' in identifier && identifier.userId) {
+    const cloud = identifier.cloud === 'dod' ? '8:dod-acs:' : identifier.cloud === 'gcch' ? '8:gcch-acs:' : '8:acs:';
+    return identifier.rawId ?? `${cloud}${identifier.resourceId}_${identifier.tenantId}_${identifier.userId}`;
+  }
+  if ('id' in identifier && identifier.id) {
+    return identifier.id;
+  }
+  throw new TypeError('This is no identifier: none of communicationUserId, phoneNumber, id is set.');
+}
+
+/** The identifier of a raw id, with its kind. A fresh object each time: apps freeze what they get. */
+export function identifierOf(rawId: string): CommunicationIdentifierKind {
+  if (rawId.startsWith('4:')) {
+    return phoneNumber(rawId);
+  }
+  const parts = rawId.split(':');
+  if (parts.length === 3 && parts[2]) {
+    const [, scheme, rest] = parts as [string, string, string];
+    if (parts[0] === '28') {
+      const cloud = CLOUDS[scheme];
+      return cloud ? { kind: 'microsoftTeamsApp', teamsAppId: rest, rawId, cloud } : { kind: 'unknown', id: rawId };
+    }
+    if (parts[0] === '8') {
+      return user(rawId, scheme, rest);
+    }
+  }
+  return { kind: 'unknown', id: rawId };
+}
+
+/** Whether two identifiers name the same. */
+export function isSame(one: CommunicationIdentifier, other: CommunicationIdentifier): boolean {
+  return rawIdOf(one) === rawIdOf(other);
+}
+
+type Cloud = 'public' | 'dod' | 'gcch';
+
+const CLOUDS: Record<string, Cloud | undefined> = { orgid: 'public', dod: 'dod', gcch: 'gcch' };
+const EXTENSION_CLOUDS: Record<string, Cloud | undefined> = { acs: 'public', 'dod-acs': 'dod', 'gcch-acs': 'gcch' };
+
+function teamsCloud(cloud: Cloud | undefined): string {
+  return cloud === 'dod' ? 'dod' : cloud === 'gcch' ? 'gcch' : 'orgid';
+}
+
+function phoneNumber(rawId: string): CommunicationIdentifierKind {
+  const number = rawId.slice(2);
+  if (number === 'anonymous') {
+    return { kind: 'phoneNumber', phoneNumber: number, isAnonymous: true, rawId };
+  }
+  const underscore = number.indexOf('_');
+  return underscore > 0
+    ? { kind: 'phoneNumber', phoneNumber: number.slice(0, underscore), assertedId: number.slice(underscore + 1), rawId }
+    : { kind: 'phoneNumber', phoneNumber: number, rawId };
+}
+
+function user(rawId: string, scheme: string, rest: string): CommunicationIdentifierKind {
+  const teams = CLOUDS[scheme];
+  if (teams) {
+    return { kind: 'microsoftTeamsUser', microsoftTeamsUserId: rest, isAnonymous: false, cloud: teams, rawId };
+  }
+  if (scheme === 'teamsvisitor') {
+    return { kind: 'microsoftTeamsUser', microsoftTeamsUserId: rest, isAnonymous: true, rawId };
+  }
+  const extension = EXTENSION_CLOUDS[scheme];
+  const [resourceId, tenantId, userId, ...more] = rest.split('_');
+  if (extension && resourceId && tenantId && userId && more.length === 0) {
+    return { kind: 'teamsExtensionUser', userId, tenantId, resourceId, cloud: extension, rawId };
+  }
+  const isUser = ['acs', 'spool', 'dod-acs', 'gcch-acs'].includes(scheme);
+  return isUser ? { kind: 'communicationUser', communicationUserId: rawId } : { kind: 'unknown', id: rawId };
+}
