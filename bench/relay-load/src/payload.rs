@@ -62,7 +62,7 @@ impl Mint {
     }
 
     fn filling(&self, flow: u32, sequence: u64, size: usize) -> &[u8] {
-        let place = (u64::from(flow) * 1031 + sequence * 257) as usize % (TABLE / 2);
+        let place = (u64::from(flow) * 1031).wrapping_add(sequence.wrapping_mul(257)) as usize % (TABLE / 2);
         &self.table[place..place + size]
     }
 
