@@ -15,9 +15,9 @@ mod leg;
 mod output;
 mod participant;
 mod timer;
-mod transfer;
+mod trickle;
 
-pub use call::Call;
+pub use call::{Call, CallView};
 pub use input::{Candidates, Description, DescriptionKind, Device, Input, MediaReport, Origin, Sealed, Sending, Target, TransferTarget};
 pub use leg::{Leg, LegState};
 pub use output::{Change, Fact, Notice, Output, ParticipantView};
