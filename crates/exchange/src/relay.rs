@@ -1,0 +1,131 @@
+//! ICE servers with credentials that are computed, never kept (B-RELAY-1 to B-RELAY-3, contract section 6).
+
+use std::time::Duration;
+
+use centrale_model::{Identity, Timestamp, UserId};
+use centrale_relay::Credential;
+use centrale_wire::relay::{IceServer, IssueRelayConfigurationRequest, RelayConfiguration, RouteIceServer};
+
+use crate::identity::{self, Caller};
+use crate::{Context, Error, RelaySettings, Result};
+
+/// The longest, and the usual, life of a credential asked for by a server: 48 hours.
+const MAX_TTL: i64 = 172_800;
+
+/// Issues a relay configuration.
+///
+/// Each route has two addresses, since more slow browsers down (B-RELAY-2): `any` has STUN and TURN over UDP, `nearest`
+/// has TURN over UDP and over TLS on the HTTPS port. With TURN switched off there is STUN only, with empty credentials.
+///
+/// # Errors
+/// `Invalid` when the route type is unknown or the life is outside 0 to 172 800 seconds; `NotFound` when the user is given
+/// and does not exist.
+pub async fn issue_relay_configuration(
+    ctx: &Context,
+    _caller: &Caller,
+    request: IssueRelayConfigurationRequest,
+) -> Result<RelayConfiguration> {
+    let ttl = request.ttl.unwrap_or(MAX_TTL);
+    if !(0..=MAX_TTL).contains(&ttl) {
+        return Err(Error::validation("ttl", format!("ttl value {ttl} is invalid. Value must be within the [0, {MAX_TTL}] interval.")));
+    }
+    let ttl = Duration::from_secs(u64::try_from(ttl).unwrap_or(0));
+    let routes = routes(request.route_type.as_deref())?;
+    let identity = match request.id.as_deref() {
+        Some(raw) => {
+            let identity = raw.parse().map_err(|_| Error::validation("id", "Provided identity has invalid format."))?;
+            identity::require_user(ctx, &identity).await?;
+            identity
+        }
+        // Nobody in particular: each credential is a stranger of its own, so that they do not share quotas.
+        None => Identity::user(ctx.resource, UserId::from_random(ctx.random_16())),
+    };
+    // The credential ends on a whole second, the answer promises no more than it holds.
+    let credential = mint(ctx, &identity, ttl);
+    let ends = ctx.now().plus(ttl);
+    Ok(RelayConfiguration {
+        expires_on: ends.to_rfc3339_seven_digits(),
+        ice_servers: routes
+            .iter()
+            .map(|route| RouteIceServer {
+                urls: route_urls(&ctx.relay, route),
+                username: credential.as_ref().map(|c| c.username.clone()).unwrap_or_default(),
+                credential: credential.as_ref().map(|c| c.password.clone()).unwrap_or_default(),
+                route_type: (*route).to_owned(),
+            })
+            .collect(),
+    })
+}
+
+/// The ICE servers of a browser that acts for `identity`, and when their credentials end.
+///
+/// STUN, then TURN over UDP, TCP, TLS, and TLS on the HTTPS port; no TURN when the relay is switched off.
+pub fn ice_servers(ctx: &Context, identity: &Identity, ttl: Duration) -> (Vec<IceServer>, Timestamp) {
+    let relay = &ctx.relay;
+    let ends = ctx.now().plus(ttl);
+    let mut servers = Vec::new();
+    let stun: Vec<String> = stun_url(relay).into_iter().collect();
+    if !stun.is_empty() {
+        servers.push(IceServer { urls: stun, username: None, credential: None });
+    }
+    if let Some(credential) = mint(ctx, identity, ttl) {
+        let urls: Vec<String> =
+            [turn_udp(relay), turn_tcp(relay), turn_tls(relay), turn_https(relay)].into_iter().flatten().collect();
+        if !urls.is_empty() {
+            servers.push(IceServer {
+                urls,
+                username: Some(credential.username),
+                credential: Some(credential.password),
+            });
+        }
+    }
+    (servers, ends)
+}
+
+/// A credential that lasts at least `ttl`; none when the relay is switched off.
+fn mint(ctx: &Context, identity: &Identity, ttl: Duration) -> Option<Credential> {
+    let whole = ttl + Duration::from_secs(1);
+    ctx.relay
+        .enabled
+        .then(|| Credential::mint(ctx.relay.secret.reveal(), &identity.to_string(), ctx.now(), whole))
+}
+
+fn routes(given: Option<&str>) -> Result<&'static [&'static str]> {
+    match given.map(str::to_ascii_lowercase).as_deref() {
+        None => Ok(&["any", "nearest"]),
+        Some("any") => Ok(&["any"]),
+        Some("nearest") => Ok(&["nearest"]),
+        Some(_) => Err(Error::validation("routeType", "routeType is any or nearest.")),
+    }
+}
+
+fn route_urls(relay: &RelaySettings, route: &str) -> Vec<String> {
+    if !relay.enabled {
+        return stun_url(relay).into_iter().collect();
+    }
+    let wanted = match route {
+        "any" => [stun_url(relay), turn_udp(relay).or_else(|| turn_tcp(relay))],
+        _ => [turn_udp(relay).or_else(|| turn_tcp(relay)), turn_https(relay).or_else(|| turn_tls(relay))],
+    };
+    wanted.into_iter().flatten().collect()
+}
+
+fn stun_url(relay: &RelaySettings) -> Option<String> {
+    relay.udp_port.map(|port| format!("stun:{}:{port}", relay.host))
+}
+
+fn turn_udp(relay: &RelaySettings) -> Option<String> {
+    relay.udp_port.map(|port| format!("turn:{}:{port}?transport=udp", relay.host))
+}
+
+fn turn_tcp(relay: &RelaySettings) -> Option<String> {
+    relay.tcp_port.map(|port| format!("turn:{}:{port}?transport=tcp", relay.host))
+}
+
+fn turn_tls(relay: &RelaySettings) -> Option<String> {
+    relay.tls_port.map(|port| format!("turns:{}:{port}?transport=tcp", relay.tls_host))
+}
+
+fn turn_https(relay: &RelaySettings) -> Option<String> {
+    relay.https_port.map(|port| format!("turns:{}:{port}?transport=tcp", relay.tls_host))
+}

@@ -1,0 +1,10 @@
+//! The tables, in the order in which they came to be. A released step is never edited.
+
+use centrale_store::Migration;
+
+/// Every step.
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration { number: 1, name: "identity", sql: include_str!("schema/0001_identity.sql") },
+    Migration { number: 2, name: "usage", sql: include_str!("schema/0002_usage.sql") },
+    Migration { number: 3, name: "lease", sql: include_str!("schema/0003_lease.sql") },
+];

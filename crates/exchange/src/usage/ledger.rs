@@ -1,0 +1,117 @@
+//! What relays measured, on its way to the store in batches.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use centrale_model::{UsageKind, UsageUnit};
+use centrale_relay::{Transport, Usage};
+use centrale_store::transact;
+
+use super::{Record, record};
+use crate::{Context, Error, Result};
+
+/// Measurements waiting to be written.
+///
+/// The relay's worker threads put in, one task writes. Each measurement becomes up to three records: bytes sent, bytes
+/// received, and the time they took; their ids come from the relay's own, so that a batch that was written although the
+/// store said otherwise counts once.
+#[derive(Default)]
+pub struct Ledger {
+    waiting: Mutex<VecDeque<Usage>>,
+}
+
+impl Ledger {
+    /// How often [`Ledger::flush`] shall be called. With the relay's own pace it is what a crash may lose.
+    pub const EVERY: Duration = Duration::from_secs(4);
+    /// Measurements kept while the store is away: about 150 bytes each. When it is full, the oldest are lost, and the log says so.
+    const WAITING: usize = 500_000;
+    /// Measurements written in one unit of work.
+    const BATCH: usize = 200;
+
+    /// An empty ledger.
+    pub fn new() -> Ledger {
+        Ledger::default()
+    }
+
+    /// Adds a measurement. Quick, from any thread.
+    pub fn add(&self, usage: Usage) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() >= Ledger::WAITING {
+            waiting.pop_front();
+            if waiting.len().is_multiple_of(10_000) {
+                tracing::error!("the store has been away so long that relay usage is lost");
+            }
+        }
+        waiting.push_back(usage);
+    }
+
+    /// Writes everything put in so far. What could not be written is kept for the next call.
+    ///
+    /// Only one task may call it at a time.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Bug` when the store does not take it.
+    pub async fn flush(&self, ctx: &Context) -> Result<()> {
+        loop {
+            let batch: Vec<Usage> = {
+                let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                waiting.iter().take(Ledger::BATCH).cloned().collect()
+            };
+            if batch.is_empty() {
+                return Ok(());
+            }
+            let records: Vec<Record> = batch.iter().flat_map(records).collect();
+            transact!(ctx.store, |tx| {
+                for line in &records {
+                    record(tx, line).await?;
+                }
+                Ok::<_, Error>(())
+            })?;
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            for written in &batch {
+                // The oldest may have been pushed out meanwhile.
+                if waiting.front().is_some_and(|first| first.id == written.id) {
+                    waiting.pop_front();
+                }
+            }
+        }
+    }
+}
+
+/// The records of one measurement.
+fn records(usage: &Usage) -> Vec<Record> {
+    let line = |suffix: &str, unit, quantity, direction: Option<&str>| Record {
+        record_id: format!("{}-{suffix}", usage.id),
+        kind: UsageKind::Relay,
+        unit,
+        quantity,
+        identity: usage.user.to_string(),
+        call_id: None,
+        participant_id: None,
+        transport: Some(transport(usage.transport).to_owned()),
+        direction: direction.map(str::to_owned),
+        started: usage.from,
+        ended: usage.to,
+    };
+    let span = u64::try_from(usage.to.since(usage.from).as_millis()).unwrap_or(u64::MAX);
+    let mut lines = Vec::with_capacity(3);
+    if usage.bytes_up > 0 {
+        lines.push(line("sent", UsageUnit::Bytes, usage.bytes_up, Some("sent")));
+    }
+    if usage.bytes_down > 0 {
+        lines.push(line("received", UsageUnit::Bytes, usage.bytes_down, Some("received")));
+    }
+    if span > 0 {
+        lines.push(line("time", UsageUnit::Milliseconds, span, None));
+    }
+    lines
+}
+
+fn transport(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Udp => "udp",
+        Transport::Tcp => "tcp",
+        Transport::Tls => "tls",
+    }
+}
