@@ -57,6 +57,8 @@ export class Lab {
     // A resolver that refuses at once: a name that is not in `hosts` must not cost seconds.
     writeFileSync(join(files, 'resolv.conf'), 'nameserver 127.0.0.1\n');
     sh('ip', ['netns', 'add', space.full]);
+    // Addresses are ours to give: no second of waiting for duplicates, no routers announced.
+    space.sysctl({ 'net.ipv6.conf.default.accept_dad': 0, 'net.ipv6.conf.default.dad_transmits': 0, 'net.ipv6.conf.default.accept_ra': 0 });
     space.ip('link set lo up');
     this.namespaces.set(name, space);
     return space;
@@ -98,7 +100,7 @@ export class Namespace {
   }
 
   sysctl(settings) {
-    for (const [key, value] of Object.entries(settings)) this.run('sysctl', '-qw', `${key}=${value}`);
+    this.run('sysctl', '-qw', ...Object.entries(settings).map(([key, value]) => `${key}=${value}`));
   }
 
   /** Makes it a router between its interfaces. */

@@ -5,8 +5,8 @@
  *                  +--- public (bridge in `core`) --- srv  203.0.113.10, exchange.lab
  *     b --- gwb ---+
  *
- * Each function builds one and gives `{ a, b, srv, ... }`. Private ranges are unreachable from the public network, as on
- * the internet: packets to them vanish in `core`.
+ * Each function builds one and gives `{ a, b, srv, ... }`. `core` is also everybody's
+ * provider: what is sent to a private range from the public network vanishes there without a word, as on the internet.
  */
 import { Lab, wire } from './lab.js';
 import { FIREWALL, NAT, gateway } from './gateway.js';
@@ -14,6 +14,8 @@ import { shapedWire } from './link.js';
 
 /** The name everybody knows the exchange by, and its addresses. */
 export const EXCHANGE = { name: 'exchange.lab', v4: '203.0.113.10', v6: '2001:db8:0:1::10' };
+
+const PROVIDER = { v4: '203.0.113.1', v6: '2001:db8:0:1::1' };
 
 /** Each inside host has its own local ports, so that a port kept by one router never clashes with another host's. */
 let nextPorts = 0;
@@ -24,13 +26,18 @@ function ownPorts(space) {
 
 function internet({ v6 = false } = {}) {
   const lab = Lab.open();
-  lab.hosts = [`${v6 ? EXCHANGE.v6 : EXCHANGE.v4} ${EXCHANGE.name}`];
-  const core = lab.namespace('core').bridge('br0');
+  // Chromium looks up the names of STUN and TURN servers with a dot at their end, and files know only literal names.
+  lab.hosts = [`${v6 ? EXCHANGE.v6 : EXCHANGE.v4} ${EXCHANGE.name} ${EXCHANGE.name}.`];
+  const core = lab.namespace('core').bridge('br0').routes();
   const srv = lab.namespace('srv');
   wire(core, 'p-srv', srv, 'wan', { master: 'br0' });
-  if (v6) srv.ip(`addr add ${EXCHANGE.v6}/64 dev wan nodad`);
-  else srv.ip(`addr add ${EXCHANGE.v4}/24 dev wan`);
-  // The bridge joins only its ports; a packet for a private range finds no neighbour. That is the silence wanted.
+  if (v6) {
+    core.ip(`addr add ${PROVIDER.v6}/64 dev br0 nodad`, 'route add blackhole ::/0');
+    srv.ip(`addr add ${EXCHANGE.v6}/64 dev wan nodad`, `route add ::/0 via ${PROVIDER.v6}`);
+  } else {
+    core.ip(`addr add ${PROVIDER.v4}/24 dev br0`, 'route add blackhole 0.0.0.0/0');
+    srv.ip(`addr add ${EXCHANGE.v4}/24 dev wan`, `route add default via ${PROVIDER.v4}`);
+  }
   srv.nft(`
 table inet watch {
   counter relayed_out { }
@@ -54,7 +61,8 @@ table inet watch {
 function router(net, name, address, rules) {
   const space = net.lab.namespace(name).routes();
   wire(net.core, `p-${name}`, space, 'wan', { master: 'br0' });
-  space.ip(`addr add ${address} dev wan${address.includes(':') ? ' nodad' : ''}`);
+  if (address.includes(':')) space.ip(`addr add ${address} dev wan nodad`, `route add ::/0 via ${PROVIDER.v6}`);
+  else space.ip(`addr add ${address} dev wan`, `route add default via ${PROVIDER.v4}`);
   gateway(space, { ...rules, wan: address.split('/')[0] });
   return space;
 }
@@ -139,8 +147,8 @@ export function onlyIpv6() {
   const gwb = router(net, 'gwb', '2001:db8:0:1::102/64', {});
   const a = host(net, 'a', gwa, { address: '2001:db8:a::10', via: '2001:db8:a::1', prefix: 64 });
   const b = host(net, 'b', gwb, { address: '2001:db8:b::10', via: '2001:db8:b::1', prefix: 64 });
-  gwa.ip('route add 2001:db8:b::/64 via 2001:db8:0:1::102', `route add ::/0 via ${EXCHANGE.v6}`);
-  gwb.ip('route add 2001:db8:a::/64 via 2001:db8:0:1::101', `route add ::/0 via ${EXCHANGE.v6}`);
+  gwa.ip('route add 2001:db8:b::/64 via 2001:db8:0:1::102');
+  gwb.ip('route add 2001:db8:a::/64 via 2001:db8:0:1::101');
   net.srv.ip('route add 2001:db8:a::/64 via 2001:db8:0:1::101', 'route add 2001:db8:b::/64 via 2001:db8:0:1::102');
   return { ...net, gwa, gwb, a, b };
 }
