@@ -123,7 +123,13 @@ impl Store for SqliteStore {
             Access::Write => "BEGIN IMMEDIATE",
         };
         held.is_open = true;
-        SqliteTransactionManager::begin(held.connection()?, Some(statement.into_sql_str())).await.map_err(tell)?;
+        SqliteTransactionManager::begin(held.connection()?, Some(statement.into_sql_str())).await.map_err(|error| {
+            match tell(error) {
+                // Another process kept the file longer than we wait; waiting as long again would not be right.
+                StoreError::Conflict(why) => StoreError::Unavailable(why),
+                other => other,
+            }
+        })?;
         Ok(Box::new(SqliteTx { held, is_broken: false }))
     }
 
