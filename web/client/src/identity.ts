@@ -1,111 +1,12 @@
 /**
  * Identifiers as `@azure/communication-common` shapes them, and the raw ids that the exchange speaks (B-ID-4).
  *
- * Declared here once more, structurally, so that this package needs nothing at run time and its declarations stand alone.
+ * Their shapes are in `types/identifier.ts`.
  */
 
-/** A user of a Communication Services resource, or of a Centrale exchange. */
-export interface CommunicationUserIdentifier {
-  /** Raw id: `8:acs:<resource>_<user>`. */
-  communicationUserId: string;
-}
+import type { CommunicationIdentifier, CommunicationIdentifierKind } from './types/identifier.js';
 
-/** A telephone number. */
-export interface PhoneNumberIdentifier {
-  /** E.164, with a plus sign. */
-  phoneNumber: string;
-  /** Raw id, when it is more than `4:` and the number. */
-  rawId?: string;
-  /** True when the number is withheld. */
-  isAnonymous?: boolean;
-  /** Tells apart several calls of one number. */
-  assertedId?: string;
-}
-
-/** A Microsoft Teams user. */
-export interface MicrosoftTeamsUserIdentifier {
-  /** Id of the user. */
-  microsoftTeamsUserId: string;
-  /** Raw id. */
-  rawId?: string;
-  /** True for anonymous meeting guests. */
-  isAnonymous?: boolean;
-  /** The cloud of the user. */
-  cloud?: 'public' | 'dod' | 'gcch';
-}
-
-/** A Microsoft Teams application. */
-export interface MicrosoftTeamsAppIdentifier {
-  /** Id of the application. */
-  teamsAppId: string;
-  /** Raw id. */
-  rawId?: string;
-  /** The cloud of the application. */
-  cloud?: 'public' | 'dod' | 'gcch';
-}
-
-/** A Teams Phone extension user. */
-export interface TeamsExtensionUserIdentifier {
-  /** Raw id. */
-  rawId?: string;
-  /** Id of the user. */
-  userId: string;
-  /** Tenant of the user. */
-  tenantId: string;
-  /** Resource the user belongs to. */
-  resourceId: string;
-  /** The cloud of the user. */
-  cloud?: 'public' | 'dod' | 'gcch';
-}
-
-/** Anybody else, a bot for example. */
-export interface UnknownIdentifier {
-  /** Raw id. */
-  id: string;
-}
-
-/** Whoever can be addressed. */
-export type CommunicationIdentifier =
-  | CommunicationUserIdentifier
-  | PhoneNumberIdentifier
-  | MicrosoftTeamsUserIdentifier
-  | MicrosoftTeamsAppIdentifier
-  | TeamsExtensionUserIdentifier
-  | UnknownIdentifier;
-
-/** {@link CommunicationUserIdentifier} that says what it is. */
-export interface CommunicationUserKind extends CommunicationUserIdentifier {
-  kind: 'communicationUser';
-}
-/** {@link PhoneNumberIdentifier} that says what it is. */
-export interface PhoneNumberKind extends PhoneNumberIdentifier {
-  kind: 'phoneNumber';
-}
-/** {@link MicrosoftTeamsUserIdentifier} that says what it is. */
-export interface MicrosoftTeamsUserKind extends MicrosoftTeamsUserIdentifier {
-  kind: 'microsoftTeamsUser';
-}
-/** {@link MicrosoftTeamsAppIdentifier} that says what it is. */
-export interface MicrosoftTeamsAppKind extends MicrosoftTeamsAppIdentifier {
-  kind: 'microsoftTeamsApp';
-}
-/** {@link TeamsExtensionUserIdentifier} that says what it is. */
-export interface TeamsExtensionUserKind extends TeamsExtensionUserIdentifier {
-  kind: 'teamsExtensionUser';
-}
-/** {@link UnknownIdentifier} that says what it is. */
-export interface UnknownIdentifierKind extends UnknownIdentifier {
-  kind: 'unknown';
-}
-
-/** Whoever can be addressed, with its kind. */
-export type CommunicationIdentifierKind =
-  | CommunicationUserKind
-  | PhoneNumberKind
-  | MicrosoftTeamsUserKind
-  | MicrosoftTeamsAppKind
-  | TeamsExtensionUserKind
-  | UnknownIdentifierKind;
+export type * from './types/identifier.js';
 
 /**
  * The raw id of an identifier.

@@ -146,3 +146,6 @@ export interface DevicesDoor {
   /** Ends watching devices. */
   dispose(): void;
 }
+
+/** The same, as feature declarations call it. */
+export type PeerDoor = CallDoor;
