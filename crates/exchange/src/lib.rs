@@ -6,8 +6,10 @@
 //!
 //! Chapters use one another's front doors downward only: calls, then relay, then identity and usage, then lease.
 
+pub mod calls;
 mod context;
 mod error;
+pub mod events;
 pub mod identity;
 pub mod lease;
 pub mod relay;

@@ -42,12 +42,17 @@ pub struct Record {
 }
 
 /// Adds a record to a unit of work. Gives `false` when it was there already.
+///
+/// A record that names no call is counted to the one its identity was in last at that time: relays know users, not calls.
 pub async fn record(tx: &mut dyn Tx, record: &Record) -> Result<bool> {
     let added = tx
         .execute(
             "INSERT INTO usage_record (record_id, kind, unit, quantity, identity, call_id, participant_id,
                  transport, direction, started, ended)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+             VALUES ($1, $2, $3, $4, $5,
+                 COALESCE(CAST($6 AS TEXT), (SELECT call_id FROM call_legs WHERE call_legs.identity = $5
+                     AND since <= $11 AND (until IS NULL OR until >= $10) ORDER BY since DESC LIMIT 1)),
+                 $7, $8, $9, $10, $11)
              ON CONFLICT (record_id) DO NOTHING",
             &[
                 (&record.record_id).into(),

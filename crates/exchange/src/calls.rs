@@ -1,0 +1,26 @@
+//! Calls: who is rung, who decides, and what is kept.
+//!
+//! Each call is one machine ([`centrale_calls::Call`]) hosted by one node, its *owner*. Whatever reaches another node is passed on over the
+//! bus. Each step is one transaction: what the clients are told, the facts, the usage and the machine's snapshot are kept
+//! together or not at all; then the bells ring. So a call survives its node: the next owner loads the snapshot and goes on, with
+//! deadlines that count from the call's birth.
+//!
+//! - [`Switchboard`]: the door. Start, signal, view, presence.
+//! - `endpoints`: where a user's calls ring.
+//! - `hosted`: one machine and its clock.
+//! - `ledger`: the rows.
+//! - `explain`: the story told afterwards.
+//! - `speak`: wire words to machine words and back.
+
+mod command;
+mod endpoints;
+pub mod explain;
+mod hosted;
+mod ledger;
+mod presence;
+mod speak;
+mod start;
+mod switchboard;
+
+pub use presence::{Connection, Farewell, ICE_RENEWAL};
+pub use switchboard::{Settings, Switchboard};

@@ -1,0 +1,634 @@
+//! The switchboard: hosts calls, finds their owners, wakes them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex as Guarded, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use centrale_bus::{BusError, Subject};
+use centrale_calls::{Change, Input, LegState, Notice, Output, Timers};
+use centrale_model::{CallId, EndpointId, Identity, LegId, ParticipantId, Timestamp};
+use centrale_wire::signal::{self as wire, CallView, Event, MediaState, Signal};
+use tokio::sync::{Mutex, Notify};
+
+use super::command::{Answer, Command, Presence, What};
+use super::hosted::Hosted;
+use super::ledger::{self, Entry, Step};
+use super::{endpoints, speak};
+use crate::{Context, Error, Result, events, lease};
+
+/// How long a node's claim on its calls lasts without renewal.
+///
+/// Lower: calls of a dead node are taken over sooner. Higher: a node that pauses (a busy disk) keeps its calls. Renewed at a third.
+const NODE_TERM: Duration = Duration::from_secs(9);
+
+/// How long another node may take over one command.
+const ASK_LIMIT: Duration = Duration::from_secs(5);
+
+/// How many commands of other nodes are worked on at once; further ones wait in the bus, whose queue is bounded.
+const SERVED_AT_ONCE: usize = 64;
+
+/// What operators may choose.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// The waits of calls made from now on.
+    pub timers: Timers,
+}
+
+/// Where calls are hosted. One for each node; cheap to clone.
+#[derive(Clone)]
+pub struct Switchboard(pub(super) Arc<Inside>);
+
+pub(super) struct Inside {
+    pub(super) ctx: Context,
+    pub(super) settings: Settings,
+    /// This node's name: the same after a restart, so that it finds its calls again.
+    pub(super) node: String,
+    /// Calls hosted here. A call leaves when it is over.
+    hosted: Guarded<HashMap<CallId, Arc<Mutex<Option<Hosted>>>>>,
+    /// When hosted calls want to be woken.
+    alarms: Guarded<BTreeMap<CallId, Timestamp>>,
+    alarm_changed: Notify,
+    is_draining: std::sync::atomic::AtomicBool,
+    pub(super) polls: super::presence::Polls,
+}
+
+impl Switchboard {
+    /// Opens the switchboard of a node.
+    ///
+    /// `node`: letters, digits and dashes; the same name after a restart and no other node's. Takes back the calls that this node had, and
+    /// begins to serve; whatever it starts in the background ends with the runtime.
+    pub async fn open(ctx: Context, node: String, settings: Settings) -> Result<Switchboard> {
+        let board = Switchboard(Arc::new(Inside {
+            ctx,
+            settings,
+            node,
+            hosted: Guarded::default(),
+            alarms: Guarded::default(),
+            alarm_changed: Notify::new(),
+            is_draining: false.into(),
+            polls: super::presence::Polls::default(),
+        }));
+        endpoints::node_restarted(&board.0.ctx, &board.0.node).await?;
+        board.renew_claim().await?;
+        board.serve_others().await?;
+        board.adopt_orphans().await?;
+        tokio::spawn(board.clone().keep_claim());
+        tokio::spawn(board.clone().keep_time());
+        Ok(board)
+    }
+
+    /// The context that calls run in.
+    pub fn context(&self) -> &Context {
+        &self.0.ctx
+    }
+
+    /// Takes no new calls from now on; living ones go on.
+    pub fn drain(&self) {
+        self.0.is_draining.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    /// How many calls this node hosts.
+    pub fn hosted(&self) -> usize {
+        lock(&self.0.hosted).len()
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.0.is_draining.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Does what a client wants done in a call. Gives whether it was new.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such call or the caller is not in it (the two look alike on purpose); `Gone` when it is over
+    /// for this device; `Invalid` when a signal is malformed.
+    pub async fn signal(
+        &self,
+        identity: &Identity,
+        call: CallId,
+        endpoint: EndpointId,
+        request: String,
+        signals: Vec<Signal>,
+    ) -> Result<bool> {
+        if request.is_empty() || request.len() > 64 || !request.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Error::validation("requestId", "requestId has 1 to 64 printable ASCII characters."));
+        }
+        if signals.is_empty() || signals.len() > 32 {
+            return Err(Error::validation("signals", "A request has 1 to 32 signals."));
+        }
+        let signals = self.fill_targets(endpoint, signals).await?;
+        let what = What::Signals { identity: identity.clone(), endpoint, request, signals };
+        match self.command(Command { call, what }).await? {
+            Answer::Taken { fresh } => Ok(fresh),
+            Answer::Done | Answer::View(_) | Answer::Transfer(_) | Answer::Refused { .. } | Answer::Elsewhere => {
+                Err(Error::bug("a signal got an answer of another kind"))
+            }
+        }
+    }
+
+    /// Fills in the other side of the call that a consultative transfer leads to.
+    async fn fill_targets(&self, endpoint: EndpointId, mut signals: Vec<Signal>) -> Result<Vec<Signal>> {
+        for signal in &mut signals {
+            let Signal::Transfer { target: wire::TransferTarget::Call { call_id, identity } } = signal else {
+                continue;
+            };
+            let views = self.views(endpoint).await?;
+            *identity = views
+                .into_iter()
+                .find(|view| view.call_id == *call_id)
+                .and_then(|view| view.participants.into_iter().next())
+                .map(|participant| participant.identity);
+        }
+        Ok(signals)
+    }
+
+    /// Who asked this user for a transfer in a call, and where it should lead; `None` when nobody did.
+    pub(super) async fn transfer_asked(
+        &self,
+        identity: &Identity,
+        call: CallId,
+        transfer: u32,
+    ) -> Result<Option<(Identity, wire::TransferTarget)>> {
+        let what = What::TransferAsked { identity: identity.clone(), transfer };
+        match self.command(Command { call, what }).await? {
+            Answer::Transfer(asked) => Ok(asked),
+            Answer::Done | Answer::Taken { .. } | Answer::View(_) | Answer::Refused { .. } | Answer::Elsewhere => {
+                Err(Error::bug("a question about a transfer got an answer of another kind"))
+            }
+        }
+    }
+
+    /// The calls in which an endpoint has a living leg, as it sees them.
+    pub async fn views(&self, endpoint: EndpointId) -> Result<Vec<CallView>> {
+        let mut views = Vec::new();
+        for call in ledger::calls_of_endpoint(self.0.ctx.store.as_ref(), endpoint).await? {
+            match self.command(Command { call, what: What::View { endpoint } }).await {
+                Ok(Answer::View(Some(view))) => views.push(*view),
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%call, %error, "a call could not be shown to its client"),
+            }
+        }
+        Ok(views)
+    }
+
+    /// Has a command done by whoever owns the call.
+    pub(super) async fn command(&self, command: Command) -> Result<Answer> {
+        // Twice at most: when the owner changed between looking and asking, the second look finds the new one.
+        for _ in 0..2 {
+            if let Some(answer) = self.command_here(&command).await? {
+                return answer.into_result();
+            }
+            let Some(row) = ledger::find(self.0.ctx.store.as_ref(), command.call).await? else {
+                return Err(no_call());
+            };
+            if row.is_over {
+                return Err(Error::gone("The call is over."));
+            }
+            if row.owner == self.0.node {
+                self.load(command.call, &row).await?;
+                continue;
+            }
+            match self.ask_owner(&row.owner, &command).await {
+                Ok(Answer::Elsewhere) => {}
+                Ok(answer) => return answer.into_result(),
+                Err(BusError::NoOne) if self.is_dead(&row.owner).await? => self.adopt(command.call, &row).await?,
+                Err(error) => return Err(Error::unavailable(format!("the call's owner does not answer: {error}"))),
+            }
+        }
+        Err(Error::unavailable("the call's owner changes too often"))
+    }
+
+    /// Does a command when the call is hosted here; `None` when it is not.
+    async fn command_here(&self, command: &Command) -> Result<Option<Answer>> {
+        let Some(slot) = lock(&self.0.hosted).get(&command.call).cloned() else { return Ok(None) };
+        let mut held = slot.lock().await;
+        let Some(hosted) = held.as_ref() else { return Ok(None) };
+        let now = self.0.ctx.now();
+        // Work on a copy: what could not be kept has not happened.
+        let mut next = hosted.clone();
+        let work = match perform(&mut next, &command.what, now) {
+            Ok(work) => work,
+            Err(error) => return Ok(Some(Answer::refusing(&error))),
+        };
+        if !work.outputs.is_empty() || !work.notes.is_empty() {
+            self.keep(&mut held, next, &work, now).await?;
+        } else if work.is_changed {
+            *held = Some(next);
+            self.arm(command.call, held.as_ref());
+        }
+        drop(held);
+        self.follow_up(work.outputs);
+        Ok(Some(work.answer))
+    }
+
+    /// Keeps one step: the rows, then the machine, then the bells.
+    async fn keep(&self, held: &mut Option<Hosted>, next: Hosted, work: &Work, now: Timestamp) -> Result<()> {
+        let call = next.call.id();
+        let step = Step { hosted: &next, outputs: &work.outputs, notes: &work.notes, now, node: &self.0.node };
+        let bells = match ledger::keep(&self.0.ctx, &step).await {
+            Ok(bells) => bells,
+            Err(error) => {
+                if error.kind() == crate::Kind::Gone {
+                    self.evict(call, held);
+                }
+                return Err(error);
+            }
+        };
+        if next.call.is_over().is_some() {
+            self.evict(call, held);
+        } else {
+            *held = Some(next);
+            self.arm(call, held.as_ref());
+        }
+        for (stream, number) in bells {
+            events::ring(&self.0.ctx, &stream, number).await;
+        }
+        Ok(())
+    }
+
+    /// Hosts a call that was just made, and does its first step.
+    pub(super) async fn host_new(&self, mut hosted: Hosted, start: Input) -> Result<()> {
+        let now = self.0.ctx.now();
+        let mut work = Work::new(Answer::Done);
+        hosted.step(start, now, &mut work.outputs);
+        let slot = Arc::new(Mutex::new(None));
+        lock(&self.0.hosted).insert(hosted.call.id(), slot.clone());
+        let mut held = slot.lock().await;
+        let call = hosted.call.id();
+        let kept = self.keep(&mut held, hosted, &work, now).await;
+        if kept.is_err() {
+            self.evict(call, &mut held);
+        }
+        kept
+    }
+
+    /// Changes that follow for other calls are made on their own: two calls must not wait for each other.
+    fn follow_up(&self, outputs: Vec<Output>) {
+        for output in outputs {
+            let Output::Change(change) = output else { continue };
+            let board = self.clone();
+            let (call, input) = match change {
+                Change::TransferProgress { call, transfer, outcome } => {
+                    (call, Input::TransferProgress { transfer, outcome })
+                }
+                Change::Replaced { call } => (call, Input::Replaced),
+            };
+            tokio::spawn(async move { board.tell_call(call, input).await });
+        }
+    }
+
+    async fn tell_call(&self, call: CallId, input: Input) {
+        let done: std::pin::Pin<Box<dyn Future<Output = Result<Answer>> + Send>> =
+            Box::pin(self.command(Command { call, what: What::Input(input) }));
+        if let Err(error) = done.await {
+            tracing::debug!(%call, %error, "a call could not be told of a change");
+        }
+    }
+
+    /// Loads a call of this node from its snapshot.
+    async fn load(&self, call: CallId, row: &ledger::CallRow) -> Result<()> {
+        let Some(snapshot) = &row.snapshot else {
+            // Its first step is being kept at this moment, or its node died before: either way there is nothing to ask it.
+            return Err(Error::unavailable("the call is just being placed"));
+        };
+        let hosted = Hosted::from_snapshot(snapshot)?;
+        let lost: Vec<(LegId, EndpointId)> = hosted
+            .call
+            .legs()
+            .filter(|leg| leg.is_live() && !leg.is_lost())
+            .map(|leg| (leg.id(), leg.endpoint()))
+            .collect();
+        {
+            let mut all = lock(&self.0.hosted);
+            if all.contains_key(&call) {
+                return Ok(());
+            }
+            self.arm(call, Some(&hosted));
+            all.insert(call, Arc::new(Mutex::new(Some(hosted))));
+        }
+        // Whose connections went down with the old host has the reconnect window to come back.
+        for (leg, endpoint) in lost {
+            if !endpoints::is_online(self.0.ctx.store.as_ref(), endpoint).await? {
+                let what = What::Input(Input::Lost { leg, is_leaving: false });
+                self.command_here(&Command { call, what }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn adopt(&self, call: CallId, row: &ledger::CallRow) -> Result<()> {
+        if row.owner != self.0.node && !ledger::take_over(&self.0.ctx, call, &row.owner, &self.0.node).await? {
+            return Ok(());
+        }
+        tracing::info!(%call, "took over a call");
+        self.load(call, row).await
+    }
+
+    /// Takes over calls whose nodes are dead, and this node's own from before its restart.
+    async fn adopt_orphans(&self) -> Result<()> {
+        let store = self.0.ctx.store.as_ref();
+        for call in ledger::orphans(store, &self.0.node, self.0.ctx.now(), 1000).await? {
+            if lock(&self.0.hosted).contains_key(&call) {
+                continue;
+            }
+            let Some(row) = ledger::find(store, call).await? else { continue };
+            if let Err(error) = self.adopt(call, &row).await {
+                tracing::warn!(%call, %error, "a call could not be taken over");
+            }
+        }
+        Ok(())
+    }
+
+    async fn is_dead(&self, node: &str) -> Result<bool> {
+        let mut tx = self.0.ctx.store.begin(centrale_store::Access::Read).await?;
+        Ok(lease::holder(&mut *tx, &claim_name(node), self.0.ctx.now()).await?.is_none())
+    }
+
+    async fn renew_claim(&self) -> Result<()> {
+        let now = self.0.ctx.now();
+        let name = claim_name(&self.0.node);
+        centrale_store::transact!(self.0.ctx.store, |tx| {
+            lease::take(tx, &name, &self.0.node, now, NODE_TERM).await
+        })?;
+        Ok(())
+    }
+
+    async fn keep_claim(self) {
+        let mut beat = tokio::time::interval(NODE_TERM / 3);
+        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            beat.tick().await;
+            if let Err(error) = self.renew_claim().await {
+                tracing::warn!(%error, "this node's claim on its calls was not renewed");
+            }
+            if let Err(error) = self.adopt_orphans().await {
+                tracing::warn!(%error, "calls of other nodes were not looked after");
+            }
+        }
+    }
+
+    /// Wakes calls when their deadlines come.
+    async fn keep_time(self) {
+        loop {
+            let next = lock(&self.0.alarms).values().min().copied();
+            let wait = match next {
+                Some(at) => at.since(self.0.ctx.now()),
+                None => Duration::from_secs(3600),
+            };
+            tokio::select! {
+                () = tokio::time::sleep(wait) => self.tick().await,
+                () = self.0.alarm_changed.notified() => {}
+            }
+        }
+    }
+
+    /// Wakes the calls whose deadlines have come.
+    pub async fn tick(&self) {
+        let now = self.0.ctx.now();
+        let due: Vec<CallId> =
+            lock(&self.0.alarms).iter().filter(|(_, at)| **at <= now).map(|(call, _)| *call).collect();
+        for call in due {
+            lock(&self.0.alarms).remove(&call);
+            if let Err(error) = self.command_here(&Command { call, what: What::Input(Input::Tick) }).await {
+                tracing::warn!(%call, %error, "a call's deadline could not be kept; trying again in a second");
+                lock(&self.0.alarms).insert(call, now.plus(Duration::from_secs(1)));
+            }
+        }
+    }
+
+    fn arm(&self, call: CallId, hosted: Option<&Hosted>) {
+        match hosted.and_then(Hosted::wakes_at) {
+            Some(at) => lock(&self.0.alarms).insert(call, at),
+            None => lock(&self.0.alarms).remove(&call),
+        };
+        self.0.alarm_changed.notify_one();
+    }
+
+    fn evict(&self, call: CallId, held: &mut Option<Hosted>) {
+        *held = None;
+        lock(&self.0.hosted).remove(&call);
+        lock(&self.0.alarms).remove(&call);
+    }
+
+    async fn ask_owner(&self, owner: &str, command: &Command) -> Result<Answer, BusError> {
+        let body = serde_json::to_vec(command).unwrap_or_default();
+        let answer = self.0.ctx.bus.ask(&desk(owner), Bytes::from(body), ASK_LIMIT).await?;
+        Ok(serde_json::from_slice(&answer).unwrap_or(Answer::Elsewhere))
+    }
+
+    /// Answers other nodes that have something for calls hosted here.
+    async fn serve_others(&self) -> Result<()> {
+        let served = self.0.ctx.bus.serve(&desk(&self.0.node)).await;
+        let mut questions = served.map_err(|error| Error::unavailable(error.to_string()))?;
+        let board = self.clone();
+        let at_once = Arc::new(tokio::sync::Semaphore::new(SERVED_AT_ONCE));
+        tokio::spawn(async move {
+            while let Some(question) = questions.next().await {
+                let Ok(permit) = at_once.clone().acquire_owned().await else { return };
+                let board = board.clone();
+                tokio::spawn(async move {
+                    let answer = board.answer_other(&question.body).await;
+                    let body = Bytes::from(serde_json::to_vec(&answer).unwrap_or_default());
+                    if let Err(error) = question.reply.send(body) {
+                        tracing::warn!(%error, "an answer to another node was not sent");
+                    }
+                    drop(permit);
+                });
+            }
+        });
+        Ok(())
+    }
+
+    async fn answer_other(&self, body: &[u8]) -> Answer {
+        let Ok(command) = serde_json::from_slice::<Command>(body) else { return Answer::Elsewhere };
+        match self.command_here(&command).await {
+            Ok(Some(answer)) => answer,
+            Ok(None) => Answer::Elsewhere,
+            Err(error) => Answer::refusing(&error),
+        }
+    }
+}
+
+/// What one command made of a call.
+struct Work {
+    outputs: Vec<Output>,
+    notes: Vec<Entry>,
+    /// The machine or its host's memory changed although nothing came out.
+    is_changed: bool,
+    answer: Answer,
+}
+
+impl Work {
+    fn new(answer: Answer) -> Work {
+        Work { outputs: Vec::new(), notes: Vec::new(), is_changed: true, answer }
+    }
+}
+
+/// Does a command to a machine. Pure: nothing is kept and nobody is told yet.
+fn perform(hosted: &mut Hosted, what: &What, now: Timestamp) -> Result<Work> {
+    let mut work = Work::new(Answer::Done);
+    match what {
+        What::Input(input) => hosted.step(input.clone(), now, &mut work.outputs),
+        What::View { endpoint } => {
+            work.is_changed = false;
+            let view = hosted.call.leg_of(*endpoint).and_then(|leg| hosted.call.view_for(leg));
+            work.answer = Answer::View(view.map(|view| Box::new(say_view(view))));
+        }
+        What::TransferAsked { identity, transfer } => {
+            work.is_changed = false;
+            let asked = hosted
+                .call
+                .legs()
+                .filter(|leg| leg.is_live() && leg.identity() == identity)
+                .find_map(|leg| hosted.call.view_for(leg.id())?.transfer);
+            work.answer = Answer::Transfer(match asked {
+                Some(Notice::TransferRequested { transfer: number, transferor, target }) if number == *transfer => {
+                    Some((transferor, speak::say_target(target)))
+                }
+                _ => None,
+            });
+        }
+        What::DeviceAppeared { identity, endpoint } => {
+            if hosted.call.leg_of(*endpoint).is_none() && rings(hosted, identity) {
+                // Not chance, but unique and unguessable enough: nothing secret hangs on a participant's id.
+                let participant_id = ParticipantId::from_random(mixed(hosted.call.id(), *endpoint));
+                let device = centrale_calls::Device { endpoint: *endpoint, participant_id, is_busy: false };
+                let input = Input::DeviceAppeared { identity: identity.clone(), device };
+                hosted.step(input, now, &mut work.outputs);
+            }
+        }
+        What::Presence { endpoint, presence } => {
+            if let Some(leg) = hosted.call.leg_of(*endpoint) {
+                let input = match presence {
+                    Presence::Online => Input::Back(leg),
+                    Presence::Offline => Input::Lost { leg, is_leaving: false },
+                    Presence::Leaving => Input::Lost { leg, is_leaving: true },
+                    Presence::Gone => Input::HangUp { leg, for_everyone: false },
+                    Presence::TokenOver => Input::TokenOver(leg),
+                };
+                hosted.step(input, now, &mut work.outputs);
+            }
+        }
+        What::Signals { identity, endpoint, request, signals } => {
+            let leg = living_leg(hosted, identity, *endpoint)?;
+            let fresh = hosted.take(leg, request);
+            work.answer = Answer::Taken { fresh };
+            if fresh {
+                for signal in signals {
+                    one_signal(hosted, leg, signal, now, &mut work)?;
+                }
+            }
+        }
+    }
+    Ok(work)
+}
+
+fn living_leg(hosted: &Hosted, identity: &Identity, endpoint: EndpointId) -> Result<LegId> {
+    let leg = hosted
+        .call
+        .legs()
+        .filter(|leg| leg.endpoint() == endpoint && leg.identity() == identity)
+        .last()
+        .ok_or_else(no_call)?;
+    match leg.state() {
+        LegState::Over(_) => Err(Error::gone("The call is over for this device.")),
+        LegState::Calling | LegState::Ringing | LegState::Connected => Ok(leg.id()),
+    }
+}
+
+fn one_signal(hosted: &mut Hosted, leg: LegId, signal: &Signal, now: Timestamp, work: &mut Work) -> Result<()> {
+    let input = match signal {
+        Signal::Ringing => Input::Ringing(leg),
+        Signal::Accept { answer, sending } => {
+            note_candidates(work, leg, speak::candidates_in(&answer.sdp));
+            let answer = speak::description(answer)?;
+            Input::Accept { leg, display_name: None, answer, sending: speak::sending(*sending) }
+        }
+        Signal::Decline { busy } => Input::Decline { leg, is_busy: *busy },
+        Signal::HangUp { for_everyone } => Input::HangUp { leg, for_everyone: *for_everyone },
+        Signal::Describe { description } => {
+            note_candidates(work, leg, speak::candidates_in(&description.sdp));
+            Input::Describe(leg, speak::description(description)?)
+        }
+        Signal::Candidates { candidates } => {
+            let sealed = speak::candidates(candidates)?;
+            let lines = candidates.list.iter().filter_map(|one| speak::candidate_report(&one.candidate)).collect();
+            note_candidates(work, leg, lines);
+            Input::Candidates(leg, sealed)
+        }
+        Signal::Sending { sending } => Input::Sending(leg, speak::sending(*sending)),
+        Signal::Hold => Input::Hold(leg),
+        Signal::Resume => Input::Resume(leg),
+        Signal::Transfer { target } => Input::Transfer(leg, super::start::transfer_target(target)?),
+        Signal::Media { report } => {
+            let mut report = report.clone();
+            report.pairs.truncate(64);
+            report.streams.truncate(16);
+            let state = report.state;
+            if state != MediaState::Quality || !report.streams.is_empty() {
+                work.notes.push(Entry::Report(leg, Box::new(report)));
+            }
+            match speak::media(state) {
+                Some(report) => Input::Media(leg, report),
+                None => return Ok(()),
+            }
+        }
+    };
+    hosted.step(input, now, &mut work.outputs);
+    Ok(())
+}
+
+fn note_candidates(work: &mut Work, leg: LegId, found: Vec<centrale_wire::signal::CandidateReport>) {
+    if !found.is_empty() {
+        work.notes.push(Entry::Candidates(leg, found));
+    }
+}
+
+/// Whether somebody is being rung, and by name this identity.
+fn rings(hosted: &Hosted, identity: &Identity) -> bool {
+    hosted.call.legs().any(|leg| leg.state() == LegState::Ringing && leg.identity() == identity)
+}
+
+/// Sixteen bytes that differ for each call and endpoint.
+fn mixed(call: CallId, endpoint: EndpointId) -> [u8; 16] {
+    let text = format!("{call}/{endpoint}");
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.as_ref()[..16]);
+    bytes
+}
+
+fn say_view(view: centrale_calls::CallView) -> CallView {
+    let incoming = view.incoming.map(|notice| speak::say_notice(view.call, view.participant_id, notice));
+    CallView {
+        call_id: view.call,
+        participant_id: view.participant_id,
+        direction: view.direction,
+        state: view.state,
+        epoch: view.epoch,
+        sending: speak::say_sending(view.sending),
+        participants: view.others.into_iter().map(speak::say_participant).collect(),
+        incoming: match incoming {
+            Some(Event::IncomingCall(incoming)) => Some(*incoming),
+            _ => None,
+        },
+    }
+}
+
+pub(super) fn no_call() -> Error {
+    Error::not_found("There is no such call, or this device is not in it.")
+}
+
+fn claim_name(node: &str) -> String {
+    format!("node/{node}")
+}
+
+/// Where a node answers for its calls.
+fn desk(node: &str) -> Subject {
+    Subject::of(&["calls", node]).expect("a node's name is short")
+}
+
+/// A lock whose holder panicked guards data that is replaced whole, never left half changed.
+fn lock<T>(guarded: &Guarded<T>) -> std::sync::MutexGuard<'_, T> {
+    guarded.lock().unwrap_or_else(PoisonError::into_inner)
+}
