@@ -3,7 +3,7 @@
 import type { Disposable } from './common.js';
 import type { Call } from './call.js';
 import type { TeamsCall } from './teams.js';
-import type { PeerDoor } from '../call/peer-door.js';
+import type { CallDoor } from '../call/peer-door.js';
 
 export interface BaseFeature extends Disposable {
   /** Name of the feature. */
@@ -21,7 +21,7 @@ export interface CallFeatureContext {
   /** The call. */
   readonly call: Call | TeamsCall;
   /** What the call lets its features do beyond its public face. */
-  readonly door: PeerDoor;
+  readonly door: CallDoor;
 }
 
 export type CallFeatureCtor<TFeature extends CallFeature> = new (context: CallFeatureContext) => TFeature;

@@ -1,0 +1,216 @@
+/** Putting pictures on the page. */
+
+import { DOOR } from '../call/peer-door.js';
+import { bindMethods, type Disposer } from '../emitter.js';
+import { CallingError, ErrorCodes } from '../errors.js';
+import type { CreateViewOptions, RemoteVideoStream, ScalingMode, StreamSize, VideoStreamRendererView } from '../types/stream.js';
+import type { LocalVideoStream } from './local-video-stream.js';
+import type { RemoteVideo } from './remote-video-stream.js';
+
+/**
+ * How long the first frame of a remote stream may take, in milliseconds.
+ *
+ * Lower: pictures over slow relays are given up; higher: people wait for nothing.
+ */
+export const FIRST_FRAME_TIMEOUT = 20_000;
+
+const FITS: Record<ScalingMode, string> = { Stretch: 'fill', Crop: 'cover', Fit: 'contain' };
+
+/** Makes views of one stream. */
+export class VideoStreamRenderer {
+  private readonly views = new Set<RendererView>();
+  private readonly stream: LocalVideoStream | RemoteVideo;
+  private isDisposed = false;
+
+  /** `stream`: one of either side. */
+  constructor(stream: LocalVideoStream | RemoteVideoStream) {
+    if (!(DOOR in Object(stream)) && !isRemote(stream)) {
+      throw new CallingError(ErrorCodes.badArgument, 'A VideoStreamRenderer needs a LocalVideoStream or a RemoteVideoStream.');
+    }
+    this.stream = stream as LocalVideoStream | RemoteVideo;
+    bindMethods(this);
+  }
+
+  /** Size of the picture in pixels; zeros before the first frame. */
+  get size(): StreamSize {
+    if (isRemote(this.stream)) {
+      return this.stream.size;
+    }
+    const video = [...this.views][0]?.video;
+    return { width: video?.videoWidth ?? 0, height: video?.videoHeight ?? 0 };
+  }
+
+  /** Resolves with the first frame. */
+  async createView(options?: CreateViewOptions): Promise<VideoStreamRendererView> {
+    if (this.isDisposed) {
+      throw new CallingError(ErrorCodes.rendererDisposedTwice, 'The renderer was disposed; make a new one.');
+    }
+    const scalingMode = options?.scalingMode ?? 'Fit';
+    const view = new RendererView(scalingMode, options?.isMirrored ?? false, () => this.views.delete(view));
+    this.views.add(view);
+    try {
+      await (isRemote(this.stream) ? view.showRemote(this.stream) : view.showLocal(this.stream));
+    } catch (error) {
+      view.dispose();
+      throw error;
+    }
+    return view;
+  }
+
+  dispose(): void {
+    this.isDisposed = true;
+    for (const view of [...this.views]) {
+      view.dispose();
+    }
+  }
+}
+
+function isRemote(stream: unknown): stream is RemoteVideo {
+  return typeof (stream as Partial<RemoteVideo>)?.sawFrame === 'function';
+}
+
+/** One picture in the page. Fills its parent. */
+class RendererView implements VideoStreamRendererView {
+  readonly target: HTMLElement;
+  readonly video: HTMLVideoElement;
+  private mode: ScalingMode;
+  private readonly ends: Disposer[] = [];
+  private isDisposed = false;
+  private abort: ((error: Error) => void) | undefined;
+
+  constructor(
+    scalingMode: ScalingMode,
+    readonly isMirrored: boolean,
+    private readonly onDispose: () => void,
+  ) {
+    this.mode = scalingMode;
+    this.target = document.createElement('div');
+    Object.assign(this.target.style, { width: '100%', height: '100%', overflow: 'hidden' });
+    this.video = document.createElement('video');
+    this.video.muted = true;
+    this.video.autoplay = true;
+    this.video.playsInline = true;
+    this.video.disablePictureInPicture = true;
+    Object.assign(this.video.style, {
+      width: '100%',
+      height: '100%',
+      display: 'block',
+      objectFit: FITS[scalingMode] ?? 'contain',
+      transform: isMirrored ? 'scaleX(-1)' : '',
+    });
+    this.target.append(this.video);
+    bindMethods(this);
+  }
+
+  get scalingMode(): ScalingMode {
+    return this.mode;
+  }
+
+  async updateScalingMode(scalingMode: ScalingMode): Promise<void> {
+    if (!(scalingMode in FITS)) {
+      throw new CallingError(ErrorCodes.badArgument, 'A scaling mode is Stretch, Crop or Fit.');
+    }
+    this.mode = scalingMode;
+    this.video.style.objectFit = FITS[scalingMode];
+  }
+
+  dispose(): void {
+    if (this.isDisposed) {
+      return;
+    }
+    this.isDisposed = true;
+    this.abort?.(new CallingError(ErrorCodes.rendererDisposedMeanwhile, 'The view was disposed before the first frame.'));
+    this.ends.splice(0).forEach((end) => end());
+    this.video.srcObject = null;
+    this.target.remove();
+    this.onDispose();
+  }
+
+  /** Shows a camera or screen of this side. */
+  async showLocal(stream: LocalVideoStream): Promise<void> {
+    const door = stream[DOOR];
+    const track = await door.acquire();
+    if (this.isDisposed) {
+      door.release();
+      throw new CallingError(ErrorCodes.rendererDisposedMeanwhile, 'The view was disposed before the first frame.');
+    }
+    this.ends.push(() => door.release());
+    this.ends.push(door.onTrack((next) => this.show(next)));
+    this.show(track);
+  }
+
+  /** Shows the other side; resolves with the first frame. */
+  async showRemote(stream: RemoteVideo): Promise<void> {
+    if (!stream.isAvailable) {
+      throw new CallingError(
+        stream.isEnded ? ErrorCodes.renderNoLongerAvailable : ErrorCodes.renderNotAvailable,
+        'The other side does not send this stream.',
+      );
+    }
+    this.ends.push(stream.watch('track', (track) => this.show(track)));
+    this.ends.push(() => stream.unwatched());
+    this.show(stream.currentTrack);
+    await this.firstFrame(stream);
+    this.countFrames(stream);
+  }
+
+  private show(track: MediaStreamTrack | undefined): void {
+    this.video.srcObject = track ? new MediaStream([track]) : null;
+    if (track) {
+      // Rejected when another source came meanwhile; the element then plays that.
+      void this.video.play().catch(() => undefined);
+    }
+  }
+
+  private firstFrame(stream: RemoteVideo): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const ends: Disposer[] = [];
+      const done = (error?: Error): void => {
+        ends.splice(0).forEach((end) => end());
+        this.abort = undefined;
+        if (error) {
+          reject(error);
+        } else {
+          resolve();
+        }
+      };
+      const arrived = (): void => {
+        if (this.video.videoWidth > 0) {
+          done();
+        }
+      };
+      this.abort = done;
+      const timer = setTimeout(
+        () => done(new CallingError(ErrorCodes.renderNoFrames, 'No frame arrived in time.')),
+        FIRST_FRAME_TIMEOUT,
+      );
+      ends.push(() => clearTimeout(timer));
+      for (const event of ['loadeddata', 'resize']) {
+        this.video.addEventListener(event, arrived);
+        ends.push(() => this.video.removeEventListener(event, arrived));
+      }
+      const gone = (): void => done(new CallingError(ErrorCodes.renderNoLongerAvailable, 'The other side stopped sending.'));
+      ends.push(stream.watch('available', (available) => !available && gone()));
+      ends.push(stream.watch('end', gone));
+      arrived();
+    });
+  }
+
+  /** Tells the stream of every frame that is shown. */
+  private countFrames(stream: RemoteVideo): void {
+    const told = (): void => stream.sawFrame(this.video.videoWidth, this.video.videoHeight);
+    told();
+    this.video.addEventListener('resize', told);
+    if (typeof this.video.requestVideoFrameCallback === 'function') {
+      const each = (): void => {
+        if (!this.isDisposed) {
+          told();
+          this.video.requestVideoFrameCallback(each);
+        }
+      };
+      this.video.requestVideoFrameCallback(each);
+    } else {
+      this.video.addEventListener('timeupdate', told);
+    }
+  }
+}
