@@ -1,24 +1,14 @@
 /** A real exchange in a namespace: started, asked, drained, killed and started again. */
 import { createHash, createHmac } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { createConnection } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EXCHANGE } from '../lab/topologies.js';
 import { carryOut } from './browsers.js';
-
-const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-
-/** The program under test. */
-export const CENTRALE =
-  process.env.CENTRALE_BIN ??
-  ['target/release/centrale', 'target/debug/centrale']
-    .map((path) => join(process.env.CARGO_TARGET_DIR ? join(process.env.CARGO_TARGET_DIR, '..') : ROOT, path))
-    .find(existsSync) ??
-  join(ROOT, 'target/debug/centrale');
+import { CENTRALE } from './program.js';
 
 const API_VERSION = '2023-10-01';
 let exchanges = 0;

@@ -123,7 +123,7 @@ export class Person {
     const wanted = PEOPLE[other.face].tone;
     let heard = 0;
     for (const end = Date.now() + PATIENCE; Date.now() < end; await sleep(200)) {
-      heard = await this.in(() => window.__watch.tone());
+      heard = await this.in((hertz) => window.__watch.tone(2.5, hertz), wanted);
       if (Math.abs(heard - wanted) <= 20) return;
     }
     assert.fail(`${this.face} should hear ${other.face} at ${wanted} Hz and hears ${heard} Hz\n${await this.story()}`);

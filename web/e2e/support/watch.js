@@ -81,8 +81,10 @@ export function install() {
   }
 
   let context;
-  /** The dominant frequency of what arrives, in Hz, or 0 in silence; listens for up to `seconds`. */
-  async function tone(seconds = 2.5) {
+  /**
+   * The dominant frequency of what arrives, in Hz, or 0 in silence. Listens for `seconds`, or until `wanted` (Hz) is heard.
+   */
+  async function tone(seconds = 2.5, wanted = NaN) {
     const tracks = receivers('audio').map((r) => r.track);
     if (!tracks.length) return 0;
     if (navigator.userAgent.includes('Firefox')) return recordedTone(tracks[tracks.length - 1], seconds);
@@ -116,6 +118,7 @@ export function install() {
         const found = strongest(block, context.sampleRate);
         if (found.loudness > best.loudness) best = found;
       }
+      if (best.loudness > 0.01 && Math.abs(best.hertz - wanted) <= 20) break;
     }
     for (const end of stop) end();
     return best.loudness > 0.002 ? best.hertz : 0;
