@@ -5,6 +5,7 @@ use core::time::Duration;
 use centrale_model::{EndReason, LegId, Time};
 
 use super::{CALLER, Call, Phase};
+use crate::leg::Connected;
 use crate::{Fact, Leg, MediaReport, Why};
 
 /// How long a verdict on media waits at least for a side that is away: it comes back or its own window ends.
@@ -29,10 +30,13 @@ impl Call {
                 self.phase = Phase::Talking { had_media: true };
                 self.deadlines.clear(Why::MediaSetup);
                 self.deadlines.clear(Why::MediaLost(id));
+                for other in self.legs_without_path() {
+                    self.await_mending(other);
+                }
             }
             MediaReport::Interrupted => self.await_mending(id),
             MediaReport::Failed if self.deadlines.at(Why::MediaSetup).is_some() => {
-                if self.all_gave_up() {
+                if self.all_gave_up() && !self.is_somebody_away() {
                     self.end_connected(self.setup_failure());
                 }
             }
@@ -114,6 +118,14 @@ impl Call {
 
     fn connected_legs(&self) -> Vec<LegId> {
         self.legs_that(crate::LegState::Connected)
+    }
+
+    fn legs_without_path(&self) -> Vec<LegId> {
+        let broken = |connected: &Connected| match connected.media {
+            Some(MediaReport::Interrupted | MediaReport::Failed) => true,
+            Some(MediaReport::Connected) | None => false,
+        };
+        self.legs.iter().filter(|leg| leg.connected().is_some_and(broken)).map(Leg::id).collect()
     }
 
     fn is_somebody_away(&self) -> bool {

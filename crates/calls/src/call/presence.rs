@@ -2,7 +2,7 @@
 
 use centrale_model::{EndReason, LegId};
 
-use super::{CALLER, Call};
+use super::Call;
 use crate::{Fact, LegState, Why};
 
 impl Call {
@@ -72,9 +72,9 @@ impl Call {
                 self.end_when_none_rings();
             }
             LegState::Calling | LegState::Connected => {
-                let others =
-                    if id == CALLER && !self.is_connected() { EndReason::CANCELLED } else { EndReason::VANISHED };
-                self.end_all(EndReason::TOKEN_INVALID, |leg| if leg == id { EndReason::TOKEN_INVALID } else { others });
+                self.end_all(EndReason::TOKEN_INVALID, |leg| {
+                    if leg == id { EndReason::TOKEN_INVALID } else { EndReason::VANISHED }
+                });
             }
             LegState::Over(_) => {}
         }

@@ -1,0 +1,20 @@
+//! What a call does: scripts of inputs with moments, exact outputs, and nothing left over.
+//!
+//! One file per behaviour. Every script runs twice, the second time through a snapshot before each input.
+
+mod accept;
+mod cancel;
+mod candidates;
+mod decline;
+mod descriptions;
+mod hang_up;
+mod hold;
+mod media;
+mod presence;
+mod ringing;
+mod script;
+mod sending;
+mod start;
+mod token;
+mod transfer;
+mod view;
