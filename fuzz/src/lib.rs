@@ -1,0 +1,25 @@
+//! Fuzz targets. Parsers parse, write and parse again; machines are fed bytes of (input, delay) and watched by a model that is
+//! simpler than they are.
+//!
+//! Two ways to run them: `cargo fuzz run --sanitizer none --features libfuzzer TARGET` (coverage-guided, needs cargo-fuzz), and
+//! `cargo run --release --bin drive` (seeded, needs nothing). A target panics when something that ought to be true is not.
+
+mod bytes;
+pub mod reach;
+mod relay;
+mod stun;
+
+pub use relay::relay_server;
+pub use stun::stun_parse;
+
+/// A target's name, what it runs, and inputs to begin with.
+pub struct Target {
+    pub name: &'static str,
+    pub run: fn(&[u8]),
+    pub seeds: fn() -> Vec<Vec<u8>>,
+}
+
+pub const TARGETS: &[Target] = &[
+    Target { name: "stun_parse", run: stun_parse, seeds: stun::seeds },
+    Target { name: "relay_server", run: relay_server, seeds: relay::seeds },
+];
