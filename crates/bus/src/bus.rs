@@ -36,7 +36,8 @@ pub trait Bus: Send + Sync {
     async fn serve(&self, subject: &Subject) -> Result<Questions, BusError>;
 }
 
-/// Opens the bus: in process without an address, NATS with `nats://[user:password@]host[:port]` or `tls://…`.
+/// Opens the bus: in process without an address, NATS with `nats://[user:password@ | token@]host[:port]` or
+/// `tls://…`; several servers of one cluster are separated by commas, and the first one's credentials are used for all.
 ///
 /// Fails with `Unavailable` when the server cannot be reached or cannot carry bodies of [`BODY_LIMIT`].
 pub async fn open(address: Option<&str>) -> Result<Arc<dyn Bus>, BusError> {

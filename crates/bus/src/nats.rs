@@ -14,12 +14,13 @@ use std::{
 };
 
 use async_nats::{
-    Client, ConnectOptions, Event, HeaderMap, Message, Request, RequestErrorKind, Subscriber, connection::State,
+    Client, ConnectOptions, Event, HeaderMap, Message, Request, RequestErrorKind, ServerAddr, Subscriber,
+    connection::State,
 };
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
-use tokio::time::timeout;
+use tokio::{runtime::Handle, task::unconstrained, time::timeout};
 
 use crate::{
     BODY_LIMIT, Bus, BusError, Question, Questions, Reply, Subject, Subscription,
@@ -91,7 +92,8 @@ impl NatsBus {
     pub(crate) async fn open(address: &str) -> Result<Self, BusError> {
         let ears: Arc<Ears> = Arc::default();
         let heard = ears.clone();
-        let client = ConnectOptions::new()
+        let servers = servers(address)?;
+        let client = credentials(&servers)
             .name("centrale")
             .connection_timeout(PATIENCE)
             .ping_interval(Duration::from_secs(10))
@@ -103,7 +105,7 @@ impl NatsBus {
                 heard.hear(&event);
                 async {}
             })
-            .connect(address)
+            .connect(servers)
             .await
             .map_err(|error| BusError::Unavailable(format!("cannot connect to NATS: {error}")))?;
         // Told by the first connection; the event for it comes later and must not count as a break.
@@ -166,7 +168,8 @@ impl Bus for NatsBus {
     async fn ask(&self, subject: &Subject, body: Bytes, limit: Duration) -> Result<Bytes, BusError> {
         self.check(&body)?;
         let request = Request::new().payload(body).timeout(None);
-        let answer = timeout(limit, self.client.send_request(full(subject), request)).await.map_err(|_| BusError::Timeout)?;
+        let answer =
+            timeout(limit, self.client.send_request(full(subject), request)).await.map_err(|_| BusError::Timeout)?;
         let answer = answer.map_err(|error| match error.kind() {
             RequestErrorKind::NoResponders => BusError::NoOne,
             RequestErrorKind::TimedOut => BusError::Timeout,
@@ -210,19 +213,65 @@ async fn carry_questions(mut source: Subscriber, mailbox: Mailbox<Question>, cli
     mailbox.close();
 }
 
-/// Hands an answer to the connection's task. When its queue is full the answer is lost, and the asker's limit ends its wait.
+/// Hands an answer to the connection's task. While that one's queue is full the answer waits in a task of its own; when it
+/// stays full the answer is lost, and the asker's limit ends its wait.
 fn answer(client: &Client, to: async_nats::Subject, body: Option<Bytes>) {
-    let sent = match body {
-        Some(body) => client.publish(to, body).now_or_never(),
-        None => {
-            let mut headers = HeaderMap::new();
-            headers.insert(FALLEN, "1");
-            client.publish_with_headers(to, headers, Bytes::new()).now_or_never()
+    let client = client.clone();
+    let mut send = Box::pin(async move {
+        match body {
+            Some(body) => client.publish(to, body).await,
+            None => {
+                let mut headers = HeaderMap::new();
+                headers.insert(FALLEN, "1");
+                client.publish_with_headers(to, headers, Bytes::new()).await
+            }
         }
-    };
-    if sent.is_none() {
-        tracing::debug!("an answer found the bus connection's queue full");
+    });
+    // Unconstrained: the runtime would make a task that answers many questions in a row look as if the queue were full.
+    if unconstrained(&mut send).now_or_never().is_none()
+        && let Ok(runtime) = Handle::try_current()
+    {
+        runtime.spawn(timeout(PATIENCE, send));
     }
+}
+
+/// Reads one address, or several of one cluster separated by commas.
+fn servers(address: &str) -> Result<Vec<ServerAddr>, BusError> {
+    let parsed: Result<Vec<ServerAddr>, _> = address.split(',').map(|one| one.trim().parse()).collect();
+    // The address may hold a password and is not repeated.
+    parsed.map_err(|_| BusError::Unavailable("the NATS address is not understood; write nats://host:4222".into()))
+}
+
+/// Takes user and password, or a token that stands alone, out of the first address; the client does not do so by itself.
+fn credentials(servers: &[ServerAddr]) -> ConnectOptions {
+    let user = servers.first().and_then(|server| server.username()).map(decode);
+    let password = servers.first().and_then(|server| server.password()).map(decode);
+    match (user, password) {
+        (Some(user), Some(password)) => ConnectOptions::with_user_and_password(user, password),
+        (Some(token), None) => ConnectOptions::with_token(token),
+        (None, _) => ConnectOptions::new(),
+    }
+}
+
+/// Undoes the percent-encoding of an address (RFC 3986 §2.1).
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let coded =
+            tail.get(..2).and_then(|two| str::from_utf8(two).ok()).and_then(|two| u8::from_str_radix(two, 16).ok());
+        match coded {
+            Some(byte) if *first == b'%' => {
+                bytes.push(byte);
+                rest = &tail[2..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn full(subject: &Subject) -> String {

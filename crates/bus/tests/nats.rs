@@ -72,8 +72,8 @@ async fn a_server_with_a_smaller_limit_is_refused_with_a_sentence() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_is_not_there_or_wants_a_password_is_unavailable() {
-    let server = Server::start("password", "authorization { user: u, password: secret }\n");
-    open(Some(&server.address().replace("//", "//u:secret@"))).await.expect("opens with the password");
+    let server = Server::start("password", "authorization { user: u, password: \"se@ret\" }\n");
+    open(Some(&server.address().replace("//", "//u:se%40ret@"))).await.expect("opens with the password");
     for address in [server.address(), "nats://127.0.0.1:1".into()] {
         let error = open(Some(&address)).await.err();
         assert!(matches!(error, Some(BusError::Unavailable(_))), "{error:?}");

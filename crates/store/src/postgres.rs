@@ -1,14 +1,16 @@
 //! PostgreSQL: the same promises for nodes that are together.
 
-use std::{str::FromStr, time::Duration};
+use std::{io::ErrorKind, str::FromStr, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use sqlx::{
-    Arguments, AssertSqlSafe, ConnectOptions, Connection, Decode, PgPool, Postgres, Row as _, Transaction, Type, TypeInfo,
-    ValueRef,
+    Arguments, AssertSqlSafe, ConnectOptions, Connection, Decode, PgPool, Postgres, Row as _, Transaction, Type,
+    TypeInfo, ValueRef,
     encode::{Encode, IsNull},
-    postgres::{PgArgumentBuffer, PgArguments, PgConnectOptions, PgPoolOptions, PgRow, PgTypeInfo, PgValueRef, types::Oid},
+    postgres::{
+        PgArgumentBuffer, PgArguments, PgConnectOptions, PgPoolOptions, PgRow, PgTypeInfo, PgValueRef, types::Oid,
+    },
 };
 use tokio::time::{Instant, timeout_at};
 
@@ -29,8 +31,13 @@ impl PostgresStore {
         let options = PgConnectOptions::from_str(address)
             .map_err(|error| StoreError::Unavailable(format!("the store address is not understood: {error}")))?
             .application_name("centrale")
-            // A unit whose task was cancelled, or whose node froze, must not hold its rows for ever.
-            .options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "30s"), ("timezone", "UTC")])
+            // A unit whose task was cancelled, or whose node froze, must not hold its rows for ever. Reading is the usual
+            // mode, so that a lone question cannot change anything; units that write say so.
+            .options([
+                ("statement_timeout", "30s"),
+                ("idle_in_transaction_session_timeout", "30s"),
+                ("default_transaction_read_only", "on"),
+            ])
             .disable_statement_logging();
         let pool = PgPoolOptions::new()
             .max_connections(limits.connections)
@@ -57,21 +64,50 @@ impl Store for PostgresStore {
         let statement = match access {
             Access::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             // As on SQLite, units that write must look as if they ran one after another.
-            Access::Write => "BEGIN ISOLATION LEVEL SERIALIZABLE",
+            Access::Write => "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE",
         };
         let end = Instant::now() + self.patience;
+        let mut stale = 0;
         loop {
-            let begun = timeout_at(end, self.pool.begin_with(statement)).await.map_err(|_| {
-                StoreError::Unavailable(format!("no connection became free within {} ms", self.patience.as_millis()))
-            })?;
-            match begun {
+            match self.in_time(end, self.pool.begin_with(statement)).await? {
                 Ok(tx) => return Ok(Box::new(PostgresTx { tx, is_broken: false })),
-                // Nothing was done yet, so a connection that died while it rested is merely replaced; each turn
-                // removes one, and connecting anew fails when the server is gone.
-                Err(error) if is_stale(&error) && self.pool.size() > 0 => tokio::task::yield_now().await,
-                Err(error) => return Err(tell(error)),
+                Err(error) => self.replace(error, &mut stale)?,
             }
         }
+    }
+
+    async fn read(&self, sql: &str, args: &[Value]) -> Result<Vec<Row>, StoreError> {
+        let end = Instant::now() + self.patience;
+        let mut stale = 0;
+        loop {
+            let mut connection = match self.in_time(end, self.pool.acquire()).await? {
+                Ok(connection) => connection,
+                Err(error) => {
+                    self.replace(error, &mut stale)?;
+                    continue;
+                }
+            };
+            let found = sqlx::query_with(AssertSqlSafe(sql), arguments(args)?).fetch_all(&mut *connection).await;
+            match found {
+                Ok(rows) => return rows.iter().map(row).collect(),
+                Err(error) => self.replace(error, &mut stale)?,
+            }
+        }
+    }
+}
+
+impl PostgresStore {
+    async fn in_time<T>(&self, end: Instant, work: impl Future<Output = T>) -> Result<T, StoreError> {
+        timeout_at(end, work).await.map_err(|_| {
+            StoreError::Unavailable(format!("no connection became free within {} ms", self.patience.as_millis()))
+        })
+    }
+
+    /// Lets a connection that died while it rested be replaced: nothing was done on it yet, so trying the next one is safe. Every
+    /// connection of the pool may be such a one, but no more; anything else is told.
+    fn replace(&self, error: sqlx::Error, stale: &mut u32) -> Result<(), StoreError> {
+        *stale += 1;
+        if is_stale(&error) && *stale <= self.pool.options().get_max_connections() { Ok(()) } else { Err(tell(error)) }
     }
 }
 
@@ -128,7 +164,9 @@ fn arguments(args: &[Value]) -> Result<PgArguments, StoreError> {
     for value in args {
         match value {
             Value::Null => out.add(Untyped),
-            Value::Text(text) if text.contains('\0') => return Err(StoreError::Bug("text with a NUL character".into())),
+            Value::Text(text) if text.contains('\0') => {
+                return Err(StoreError::Bug("text with a NUL character".into()));
+            }
             Value::Text(text) => out.add(text.as_str()),
             Value::Int(number) => out.add(*number),
             Value::Blob(bytes) => out.add(&bytes[..]),
@@ -163,14 +201,18 @@ fn row(row: &PgRow) -> Result<Row, StoreError> {
         }
         let kind = raw.type_info();
         let value = match kind.name() {
-            "TEXT" | "VARCHAR" | "NAME" | "\"CHAR\"" | "CHAR" | "UNKNOWN" => Decode::<Postgres>::decode(raw).map(Value::Text),
+            "TEXT" | "VARCHAR" | "NAME" | "\"CHAR\"" | "CHAR" | "UNKNOWN" => {
+                Decode::<Postgres>::decode(raw).map(Value::Text)
+            }
             "INT8" => Decode::<Postgres>::decode(raw).map(Value::Int),
             "INT4" => <i32 as Decode<Postgres>>::decode(raw).map(|number| Value::Int(number.into())),
             "INT2" => <i16 as Decode<Postgres>>::decode(raw).map(|number| Value::Int(number.into())),
             "BOOL" => <bool as Decode<Postgres>>::decode(raw).map(|flag| Value::Int(flag.into())),
             "BYTEA" => <Vec<u8> as Decode<Postgres>>::decode(raw).map(|bytes| Value::Blob(Bytes::from(bytes))),
             "NUMERIC" => numeric(raw).map(Value::Int),
-            other => return Err(StoreError::Bug(format!("column {column} has the type {other}, which is not portable"))),
+            other => {
+                return Err(StoreError::Bug(format!("column {column} has the type {other}, which is not portable")));
+            }
         };
         values.push(value.map_err(|error| StoreError::Bug(format!("column {column} cannot be read: {error}")))?);
     }
@@ -207,7 +249,7 @@ fn numeric(raw: PgValueRef<'_>) -> Result<i64, Box<dyn std::error::Error + Send 
 
 fn is_stale(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Io(error) => error.kind() != std::io::ErrorKind::ConnectionRefused,
+        sqlx::Error::Io(error) => !matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound),
         // 57P01: the server ended this connection on its way down or at an operator's wish.
         sqlx::Error::Database(error) => error.code().is_some_and(|code| code == "57P01" || code == "25P03"),
         _ => false,

@@ -22,7 +22,8 @@ pub(crate) fn statements(text: &str) -> Vec<&str> {
 /// Says `BLOB` as `BYTEA` in statements that shape tables; leaves every other statement as it is.
 pub(crate) fn for_postgres(sql: &str) -> Cow<'_, str> {
     let mut words = pieces(sql).filter(|(_, piece)| !is_blank(piece)).map(|(_, piece)| piece);
-    let shapes = words.next().is_some_and(|word| word.eq_ignore_ascii_case("create") || word.eq_ignore_ascii_case("alter"));
+    let shapes =
+        words.next().is_some_and(|word| word.eq_ignore_ascii_case("create") || word.eq_ignore_ascii_case("alter"));
     if !shapes || !pieces(sql).any(|(_, piece)| piece.eq_ignore_ascii_case("blob")) {
         return Cow::Borrowed(sql);
     }

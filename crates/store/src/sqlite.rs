@@ -13,10 +13,11 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use sqlx::{
-    Arguments, AssertSqlSafe, ConnectOptions, Connection, Decode, Row as _, SqlSafeStr, Sqlite, SqliteConnection, TypeInfo,
-    ValueRef,
+    Arguments, AssertSqlSafe, ConnectOptions, Connection, Decode, Row as _, SqlSafeStr, Sqlite, SqliteConnection,
+    TypeInfo, ValueRef,
     sqlite::{
-        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous, SqliteTransactionManager,
+        SqliteArguments, SqliteConnectOptions, SqliteJournalMode, SqliteRow, SqliteSynchronous,
+        SqliteTransactionManager,
     },
 };
 use sqlx_core::transaction::TransactionManager;
@@ -229,7 +230,9 @@ fn arguments(args: &[Value]) -> Result<SqliteArguments, StoreError> {
     for value in args {
         match value {
             Value::Null => out.add(None::<i64>),
-            Value::Text(text) if text.contains('\0') => return Err(StoreError::Bug("text with a NUL character".into())),
+            Value::Text(text) if text.contains('\0') => {
+                return Err(StoreError::Bug("text with a NUL character".into()));
+            }
             Value::Text(text) => out.add(text.clone()),
             Value::Int(number) => out.add(*number),
             Value::Blob(bytes) => out.add(bytes.to_vec()),
@@ -252,7 +255,9 @@ fn row(row: &SqliteRow) -> Result<Row, StoreError> {
             "TEXT" => Decode::<Sqlite>::decode(raw).map(Value::Text),
             "INTEGER" | "BOOLEAN" => Decode::<Sqlite>::decode(raw).map(Value::Int),
             "BLOB" => <Vec<u8> as Decode<Sqlite>>::decode(raw).map(|bytes| Value::Blob(Bytes::from(bytes))),
-            other => return Err(StoreError::Bug(format!("column {column} has the type {other}, which is not portable"))),
+            other => {
+                return Err(StoreError::Bug(format!("column {column} has the type {other}, which is not portable")));
+            }
         };
         values.push(value.map_err(|error| StoreError::Bug(format!("column {column} cannot be read: {error}")))?);
     }

@@ -71,11 +71,11 @@ async fn every_value_comes_back_as_it_went_in(pair: Pair) {
         (&long, -1, (0..=255).collect()),
     ];
     for (text, number, bytes) in &cases {
-        put(&pair, "INSERT INTO kept (id, number, bytes) VALUES ($1, $2, $3)", &[
-            (*text).into(),
-            (*number).into(),
-            bytes.clone().into(),
-        ])
+        put(
+            &pair,
+            "INSERT INTO kept (id, number, bytes) VALUES ($1, $2, $3)",
+            &[(*text).into(), (*number).into(), bytes.clone().into()],
+        )
         .await;
         let rows = look(&pair, "SELECT id, number, bytes FROM kept WHERE id = $1", &[(*text).into()]).await;
         assert_eq!(rows.len(), 1);
@@ -98,7 +98,7 @@ async fn null_fits_every_column_before_and_after_other_values(pair: Pair) {
         let rows = look(&pair, "SELECT text, number, bytes FROM kept WHERE id = $1", &[id.into()]).await;
         assert_eq!(rows[0].values(), rest);
     }
-    let update = "UPDATE kept SET text = COALESCE($1, text), number = $2 WHERE id = $3 AND ($4 IS NULL OR text = $4)";
+    let update = "UPDATE kept SET text = COALESCE($1, text), number = $2 WHERE id = $3 AND (CAST($4 AS TEXT) IS NULL OR text = $4)";
     put(&pair, update, &[Value::Null, 9.into(), "2".into(), "t".into()]).await;
     put(&pair, update, &["u".into(), Value::Null, "3".into(), Value::Null]).await;
     let rows = look(&pair, "SELECT text, number FROM kept WHERE id <> $1 ORDER BY id", &["1".into()]).await;
@@ -221,7 +221,11 @@ async fn a_row_that_exists_is_a_conflict(pair: Pair) {
 
 async fn a_missing_parent_is_a_conflict(pair: Pair) {
     shape(&pair, "CREATE TABLE parent (id TEXT PRIMARY KEY)").await;
-    shape(&pair, "CREATE TABLE child (id TEXT PRIMARY KEY, parent TEXT NOT NULL REFERENCES parent (id) ON DELETE CASCADE)").await;
+    shape(
+        &pair,
+        "CREATE TABLE child (id TEXT PRIMARY KEY, parent TEXT NOT NULL REFERENCES parent (id) ON DELETE CASCADE)",
+    )
+    .await;
     let mut tx = pair.here.begin(Access::Write).await.expect("begin");
     let refused = tx.execute("INSERT INTO child (id, parent) VALUES ($1, $2)", &["c".into(), "none".into()]).await;
     assert!(matches!(refused, Err(StoreError::Conflict(_))), "{refused:?}");

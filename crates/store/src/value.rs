@@ -187,9 +187,9 @@ impl Row {
     }
 
     fn value(&self, column: usize) -> Result<&Value, StoreError> {
-        self.values
-            .get(column)
-            .ok_or_else(|| StoreError::Bug(format!("column {column} asked of a row with {} columns", self.values.len())))
+        self.values.get(column).ok_or_else(|| {
+            StoreError::Bug(format!("column {column} asked of a row with {} columns", self.values.len()))
+        })
     }
 }
 

@@ -57,7 +57,8 @@ async fn a_server_that_dies_in_a_unit_is_unavailable_and_its_return_is_noticed()
     assert_eq!(store.read("SELECT id FROM kept", &[]).await, Ok(vec![]), "the half unit is undone");
 
     // Connections that rested while the server was replaced are replaced, and nobody is told.
-    let together = (store.begin(Access::Read).await.expect("begins"), store.begin(Access::Write).await.expect("begins"));
+    let together =
+        (store.begin(Access::Read).await.expect("begins"), store.begin(Access::Write).await.expect("begins"));
     drop(together);
     server.kill();
     server.run();
@@ -119,7 +120,13 @@ impl Server {
         postgres.arg("-k").arg(&self.folder).arg("-D").arg(self.folder.join("data"));
         self.process = Some(postgres.stderr(log).stdout(Stdio::null()).spawn().expect("postgres starts"));
         let end = Instant::now() + Duration::from_secs(60);
-        while !self.program("pg_isready").args(["-q", "-h"]).arg(&self.folder).status().is_ok_and(|status| status.success()) {
+        while !self
+            .program("pg_isready")
+            .args(["-q", "-h"])
+            .arg(&self.folder)
+            .status()
+            .is_ok_and(|status| status.success())
+        {
             let log = || fs::read_to_string(self.folder.join("log")).unwrap_or_default();
             assert!(Instant::now() < end, "postgres does not come up: {}", log());
             sleep(Duration::from_millis(50));
@@ -138,7 +145,8 @@ impl Server {
 
     fn create(&self, database: &str) {
         let mut createdb = self.program("createdb");
-        let output = createdb.arg("-h").arg(&self.folder).args(["-U", "centrale", short(database)]).output().expect("runs");
+        let output =
+            createdb.arg("-h").arg(&self.folder).args(["-U", "centrale", short(database)]).output().expect("runs");
         assert!(output.status.success(), "createdb: {}", String::from_utf8_lossy(&output.stderr));
     }
 
@@ -182,14 +190,14 @@ fn short(name: &str) -> &str {
 
 /// Finds the newest server's programs, in Debian's place or on the path.
 fn programs() -> PathBuf {
-    let debian = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
+    let debian =
+        fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut found: Vec<PathBuf> = debian.filter(|folder| has_server(folder)).collect();
     found.sort();
-    found
-        .pop()
-        .or_else(|| std::env::split_paths(&path).find(|folder| has_server(folder)))
-        .expect("these tests need a PostgreSQL server: install the Debian package postgresql (apt-get install postgresql)")
+    found.pop().or_else(|| std::env::split_paths(&path).find(|folder| has_server(folder))).expect(
+        "these tests need a PostgreSQL server: install the Debian package postgresql (apt-get install postgresql)",
+    )
 }
 
 fn has_server(folder: &Path) -> bool {

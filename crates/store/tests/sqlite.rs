@@ -77,7 +77,9 @@ async fn what_is_no_database_is_refused_with_a_sentence() {
     let folder = Folder::new("wrong");
     let text = "this is a text and not a database, and long enough to be looked at as one ".repeat(20);
     fs::write(folder.file("text"), text).expect("writes");
-    for address in [folder.file("text"), folder.file("no/such/folder/db"), "mysql://u:secret@h/db".into(), String::new()] {
+    for address in
+        [folder.file("text"), folder.file("no/such/folder/db"), "mysql://u:secret@h/db".into(), String::new()]
+    {
         let Err(StoreError::Unavailable(why)) = open(&address).await else { panic!("{address} opened") };
         assert!(!why.contains("secret"));
     }
