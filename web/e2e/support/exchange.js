@@ -193,5 +193,5 @@ export class Exchange {
 
 /** A configuration for the lab, whose public addresses are the ones for documentation. */
 export function labConfig(extra = '') {
-  return `[relay]\nallowed-peers = ["203.0.113.0/24", "2001:db8::/32"]\n${extra}`;
+  return `[relay]\nallow_peers = ["203.0.113.0/24", "2001:db8::/32"]\n${extra}`;
 }

@@ -16,12 +16,18 @@ import { blockWebSockets } from '../support/watch.js';
 let net;
 let exchange;
 let browsers;
+/** Two people of whom one never answers: a ring of two minutes, during which the other tests run. */
+let unanswered;
 
 before(async () => {
   net = networks.sameSubnet();
   const [started, alice, bob, carol] = await Promise.all([Exchange.start(net, { config: labConfig() }), chromium(net.a, 'alice'), chromium(net.b, 'bob'), chromium(net.b, 'carol')]);
   exchange = started;
   browsers = { alice, bob, carol };
+  const [caller, callee] = await Promise.all([Person.join(alice, exchange, 'alice'), Person.join(bob, exchange, 'bob')]);
+  await caller.call(callee);
+  await callee.rings();
+  unanswered = { caller, callee, since: Date.now() };
 });
 
 after(async () => {
@@ -103,7 +109,7 @@ test('the first of two devices that accepts has the call, the other is told 487/
   assert.equal(await bob.in(() => window.phone.agent.calls.length), 0);
 });
 
-test('declined by every device, a call ends; declined by one of two, it rings on', async (t) => {
+test('declined by one of two devices a call rings on, declined by both it ends with 487/10024', async (t) => {
   const [alice, bob] = await people(t, 'alice', 'bob');
   const tablet = await device(t, bob);
   await alice.call(bob);
@@ -112,9 +118,7 @@ test('declined by every device, a call ends; declined by one of two, it rings on
   await sleep(1000);
   assert.equal(await tablet.in(() => window.phone.rings.at(-1).ended), null);
   await tablet.in(() => window.phone.rings.at(-1).ring.reject());
-  const ended = await alice.ended();
-  assert.ok([603, 487].includes(ended.code), JSON.stringify(ended));
-  t.diagnostic(`the caller is told ${ended.code}/${ended.subCode}`);
+  assert.deepEqual(await alice.ended(), { code: 487, subCode: 10024 });
 });
 
 test('mute silences, and the other side sees it', async (t) => {
@@ -283,4 +287,13 @@ test('the story of a call is told afterwards: path, candidates, steps, reason', 
   const text = exchange.command('explain', callId);
   assert.match(text, new RegExp(callId));
   assert.match(text, /host/);
+});
+
+test('a call that nobody answers ends after two minutes with 487/10004', async (t) => {
+  const { caller, callee, since } = unanswered;
+  assert.deepEqual(await caller.ended(150_000), { code: 487, subCode: 10004 });
+  assert.deepEqual(await ringEnd(callee), { code: 487, subCode: 10004 });
+  const [state, at] = await caller.in(() => window.phone.current().states.at(-1));
+  t.diagnostic(`${state} ${at} ms after startCall; ${Date.now() - since} ms of other tests meanwhile`);
+  assert.ok(at > 110_000 && at < 130_000, `it rang for ${at} ms`);
 });
