@@ -128,7 +128,7 @@ relay-ip=::1
 listening-port={plain}
 tls-listening-port={tls}
 min-port=10000
-max-port=32000
+max-port=60999
 use-auth-secret
 static-auth-secret={SECRET}
 realm=bench.test

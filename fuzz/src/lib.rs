@@ -5,10 +5,12 @@
 //! `cargo run --release --bin drive` (seeded, needs nothing). A target panics when something that ought to be true is not.
 
 mod bytes;
+mod call;
 pub mod reach;
 mod relay;
 mod stun;
 
+pub use call::call_machine;
 pub use relay::relay_server;
 pub use stun::stun_parse;
 
@@ -22,4 +24,5 @@ pub struct Target {
 pub const TARGETS: &[Target] = &[
     Target { name: "stun_parse", run: stun_parse, seeds: stun::seeds },
     Target { name: "relay_server", run: relay_server, seeds: relay::seeds },
+    Target { name: "call_machine", run: call_machine, seeds: call::seeds },
 ];

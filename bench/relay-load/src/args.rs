@@ -50,7 +50,7 @@ impl Args {
             transport: Transport::named(&transport)
                 .ok_or_else(|| io::Error::other("--transport is udp, tcp or tls"))?,
             secret: self.text("secret", ""),
-            tls: tls::client()?,
+            tls: tls::client(self.text("tls", "1.2") == "1.3")?,
             is_floor: self.text("protocol", "turn") == "floor",
         }))
     }

@@ -160,7 +160,10 @@ pub(crate) fn bind(target: &Target, sessions: &mut [Session], peers: &[SocketAdd
 }
 
 pub(crate) fn delete(target: &Target, sessions: &mut [Session]) -> io::Result<()> {
-    if target.is_floor { Ok(()) } else { take(sessions, Step::Delete) }
+    if !target.is_floor {
+        return take(sessions, Step::Delete);
+    }
+    sessions.iter_mut().try_for_each(|session| crate::floor::leave(&mut session.link))
 }
 
 /// Takes all sessions through one step, some abreast.

@@ -15,6 +15,7 @@ use std::os::fd::AsRawFd;
 use crate::link::{Link, is_patience, loopback, udp_socket};
 
 const GREETING: u8 = b'!';
+const FAREWELL: u8 = b'.';
 const FRONT: Token = Token(usize::MAX);
 
 /// Asks the floor for a socket towards `peer`; gives the address of that socket.
@@ -35,6 +36,11 @@ pub(crate) fn greet(link: &mut Link, peer: SocketAddr) -> io::Result<SocketAddr>
     Err(io::Error::other("the floor does not answer"))
 }
 
+/// Tells the floor that its socket is not needed any more.
+pub(crate) fn leave(link: &mut Link) -> io::Result<()> {
+    link.send(&[FAREWELL])
+}
+
 struct Pair {
     client: SocketAddr,
     socket: UdpSocket,
@@ -48,7 +54,7 @@ pub(crate) fn serve(listen: SocketAddr) -> io::Result<()> {
     println!("{}", front.local_addr()?);
     let mut poll = Poll::new()?;
     poll.registry().register(&mut SourceFd(&front.as_raw_fd()), FRONT, Interest::READABLE)?;
-    let mut pairs: Vec<Pair> = Vec::new();
+    let mut pairs: Vec<Option<Pair>> = Vec::new();
     let mut by_client: HashMap<SocketAddr, usize> = HashMap::new();
     let mut events = Events::with_capacity(256);
     let mut buffer = [0; 2048];
@@ -56,7 +62,7 @@ pub(crate) fn serve(listen: SocketAddr) -> io::Result<()> {
         poll.poll(&mut events, None)?;
         for event in &events {
             if event.token() != FRONT {
-                let pair = &pairs[event.token().0];
+                let Some(pair) = &pairs[event.token().0] else { continue };
                 while let Ok(size) = pair.socket.recv(&mut buffer[4..]) {
                     buffer[..2].copy_from_slice(&crate::client::CHANNEL.to_be_bytes());
                     buffer[2..4].copy_from_slice(&(size as u16).to_be_bytes());
@@ -70,9 +76,15 @@ pub(crate) fn serve(listen: SocketAddr) -> io::Result<()> {
                     Err(error) if is_patience(&error) => break,
                     Err(error) => return Err(error),
                 };
+                if buffer[0] == FAREWELL {
+                    if let Some(place) = by_client.remove(&client) {
+                        pairs[place] = None;
+                    }
+                    continue;
+                }
                 if buffer[0] != GREETING {
-                    if let Some(pair) = by_client.get(&client) {
-                        let _ = pairs[*pair].socket.send(&buffer[4..size]);
+                    if let Some(pair) = by_client.get(&client).and_then(|place| pairs[*place].as_ref()) {
+                        let _ = pair.socket.send(&buffer[4..size]);
                     }
                     continue;
                 }
@@ -80,19 +92,21 @@ pub(crate) fn serve(listen: SocketAddr) -> io::Result<()> {
                     Ok(Ok(peer)) => peer,
                     Ok(Err(_)) | Err(_) => continue,
                 };
-                let place = match by_client.get(&client) {
-                    Some(place) => *place,
+                let known = by_client.get(&client).and_then(|place| pairs[*place].as_ref());
+                let relayed = match known {
+                    Some(pair) => pair.socket.local_addr()?,
                     None => {
                         let socket = udp_socket(loopback(peer.is_ipv6()))?;
                         socket.connect(peer)?;
                         let token = Token(pairs.len());
                         poll.registry().register(&mut SourceFd(&socket.as_raw_fd()), token, Interest::READABLE)?;
                         by_client.insert(client, pairs.len());
-                        pairs.push(Pair { client, socket });
-                        token.0
+                        let relayed = socket.local_addr()?;
+                        pairs.push(Some(Pair { client, socket }));
+                        relayed
                     }
                 };
-                front.send_to(pairs[place].socket.local_addr()?.to_string().as_bytes(), client)?;
+                front.send_to(relayed.to_string().as_bytes(), client)?;
             }
         }
     }

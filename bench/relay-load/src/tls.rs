@@ -1,5 +1,5 @@
-//! TLS as the load generator wants it: version 1.3 with AES-128-GCM for every server, so that no server is cheaper
-//! by a weaker suite. The certificate is not judged here; the interoperability suite does that.
+//! TLS as the load generator wants it: one version and one suite for every server, with AES-128-GCM, so that no server is
+//! cheaper by a weaker one. Version 1.2 unless told otherwise: the packaged coturn has no other. The certificate is not judged here; the interoperability suite does that.
 
 use std::io;
 use std::sync::Arc;
@@ -7,13 +7,17 @@ use std::sync::Arc;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::{CipherSuite, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 
-pub(crate) fn client() -> io::Result<Arc<ClientConfig>> {
+pub(crate) fn client(is_newest: bool) -> io::Result<Arc<ClientConfig>> {
+    let (version, wanted) = match is_newest {
+        true => (&rustls::version::TLS13, CipherSuite::TLS13_AES_128_GCM_SHA256),
+        false => (&rustls::version::TLS12, CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256),
+    };
     let mut provider = aws_lc_rs::default_provider();
-    provider.cipher_suites.retain(|suite| suite.suite() == rustls::CipherSuite::TLS13_AES_128_GCM_SHA256);
+    provider.cipher_suites.retain(|suite| suite.suite() == wanted);
     let config = ClientConfig::builder_with_provider(Arc::new(provider.clone()))
-        .with_protocol_versions(&[&rustls::version::TLS13])
+        .with_protocol_versions(&[version])
         .map_err(io::Error::other)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider)))
@@ -38,11 +42,16 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn verify_tls12_signature(
         &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        Err(Error::General("TLS 1.2 is not offered".into()))
+        rustls::crypto::verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
     }
 
     fn verify_tls13_signature(

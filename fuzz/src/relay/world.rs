@@ -379,22 +379,24 @@ impl World {
         if to.transport.is_stream() || head.len() > 4 {
             assert!(whole.len().is_multiple_of(4), "padded");
         }
-        let from = if head.len() == 4 {
+        if head.len() == 4 {
             let number = u16::from_be_bytes([head[0], head[1]]);
             assert_eq!(usize::from(u16::from_be_bytes([head[2], head[3]])), payload.len());
-            let mut bound = client.channels.get(&number).into_iter().flatten();
-            let found = bound
-                .find(|(from, until)| *until > self.now && peer.is_none_or(|peer| peer == *from || is_inner(peer)));
-            found.expect("a channel that the client asked for").0
-        } else {
-            let message = Message::parse(&whole).expect("a Data indication parses");
-            assert_eq!((message.class(), message.method()), (Class::Indication, Method::DATA));
-            assert_eq!(message.get(attribute::DATA), Some(payload));
-            let value = message.get(attribute::XOR_PEER_ADDRESS).expect("it says who sent it");
-            let from = attribute::read_xor_address(value, message.transaction()).expect("an address");
-            assert!(peer.is_none_or(|peer| peer == from || is_inner(peer)), "{peer:?} sent it, not {from}");
-            from
-        };
+            // The same number may have been asked for several peers; one that fits in everything will do.
+            let is_asked = client.channels.get(&number).into_iter().flatten().any(|(from, until)| {
+                let is_sender = peer.is_none_or(|peer| peer == *from || is_inner(peer));
+                let is_permitted = client.permitted.get(&from.ip()).is_some_and(|until| *until > self.now);
+                *until > self.now && is_sender && is_permitted
+            });
+            assert!(is_asked, "a channel that the client asked for, to a peer that is permitted");
+            return;
+        }
+        let message = Message::parse(&whole).expect("a Data indication parses");
+        assert_eq!((message.class(), message.method()), (Class::Indication, Method::DATA));
+        assert_eq!(message.get(attribute::DATA), Some(payload));
+        let value = message.get(attribute::XOR_PEER_ADDRESS).expect("it says who sent it");
+        let from = attribute::read_xor_address(value, message.transaction()).expect("an address");
+        assert!(peer.is_none_or(|peer| peer == from || is_inner(peer)), "{peer:?} sent it, not {from}");
         let until = client.permitted.get(&from.ip()).expect("an address that the client asked for");
         assert!(*until > self.now, "{from}: the permission has passed");
     }

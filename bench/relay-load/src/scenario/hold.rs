@@ -1,4 +1,5 @@
-//! Many allocations that do nothing: what one of them weighs in the server and in the kernel.
+//! Many allocations that do nothing: what one of them weighs in the server and in the kernel. With `--bound yes` each
+//! has a channel, and so a permission and a socket that a server may have saved until then.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ pub(crate) fn run(args: &Args) -> io::Result<Outcome> {
     let meter = args.meter()?;
     let flows: usize = args.number("flows", 8_000)?;
     let first: u64 = args.number("first", 0)?;
+    let is_bound = args.text("bound", "no") == "yes";
     let is_v6 = target.server.is_ipv6();
     let peers: Vec<SocketAddr> = vec![udp_socket(loopback(is_v6))?.local_addr()?; flows];
 
@@ -27,7 +29,9 @@ pub(crate) fn run(args: &Args) -> io::Result<Outcome> {
     let before = meter.memory();
     client::take(&mut sessions, Step::Challenge)?;
     client::take(&mut sessions, Step::Allocate { is_v6 })?;
-    client::bind(&target, &mut sessions, &peers)?;
+    if is_bound {
+        client::bind(&target, &mut sessions, &peers)?;
+    }
     let after = meter.memory();
     client::delete(&target, &mut sessions)?;
     client::delete(&target, &mut few)?;
