@@ -78,11 +78,13 @@ export interface CallDoor {
    * The m-line for data exists from the first offer, so opening never renegotiates. Labels begin with the feature's name.
    */
   openDataChannel(label: string, init: RTCDataChannelInit, onOpen: (channel: RTCDataChannel) => void): Disposer;
-  /** Tells of data channels that the other side opened. */
+  /** Tells of data channels that the other side opened; at once of those that are open already, so that a feature made late misses none. */
   onDataChannel(listener: (channel: RTCDataChannel) => void): Disposer;
 
   /** Who is at the other end of a 1:1 call. */
   readonly remoteIdentifier: CommunicationIdentifierKind | undefined;
+  /** Who is at this end: the identity of the token. */
+  readonly localIdentifier: CommunicationIdentifierKind | undefined;
 
   /** Asks the other side to call somebody else; the news come in order, the last is `Transferred` or `Failed`. */
   transfer(goal: TransferGoal, onNews: (news: TransferNews) => void): void;

@@ -1,0 +1,90 @@
+/** Hands that are up. */
+
+import { CallingError, ErrorCodes } from '../errors.js';
+import { rawIdOf } from '../identity.js';
+import type { CallFeatureContext } from '../types/feature.js';
+import type { RaiseHandCallFeature, RaisedHand, RaisedHandChangedEvent } from '../types/features/room.js';
+import type { CommunicationIdentifier, CommunicationIdentifierKind } from '../types/identifier.js';
+import { FeatureOfCall } from './feature.js';
+import { signsOf } from './signs.js';
+
+interface HandEvents {
+  raisedHandEvent: RaisedHandChangedEvent;
+  loweredHandEvent: RaisedHandChangedEvent;
+}
+
+/** Raising one's hand, and seeing the other's. */
+export class RaiseHand extends FeatureOfCall<HandEvents> implements RaiseHandCallFeature {
+  readonly name = 'RaiseHand';
+  /** In the order in which they went up. */
+  private hands: CommunicationIdentifierKind[] = [];
+
+  constructor(context: CallFeatureContext) {
+    super(context);
+    const signs = signsOf(this.door);
+    this.ends.push(
+      signs.onSign((sign) => {
+        if (sign.kind === 'hand') {
+          this.put(this.door.remoteIdentifier, sign.up);
+        } else if (sign.kind === 'lowerHand') {
+          void this.lowerHand();
+        }
+      }),
+      signs.onConnection(() => {
+        if (this.isUp(this.door.localIdentifier)) {
+          signs.say({ kind: 'hand', up: true });
+        }
+      }),
+    );
+  }
+
+  async raiseHand(): Promise<void> {
+    if (this.put(this.door.localIdentifier, true)) {
+      signsOf(this.door).say({ kind: 'hand', up: true });
+    }
+  }
+
+  async lowerHand(): Promise<void> {
+    if (this.put(this.door.localIdentifier, false)) {
+      signsOf(this.door).say({ kind: 'hand', up: false });
+    }
+  }
+
+  async lowerHands(participants: CommunicationIdentifier[]): Promise<void> {
+    for (const participant of participants) {
+      const rawId = rawIdOf(participant);
+      if (this.door.localIdentifier && rawIdOf(this.door.localIdentifier) === rawId) {
+        await this.lowerHand();
+      } else if (this.door.remoteIdentifier && rawIdOf(this.door.remoteIdentifier) === rawId) {
+        signsOf(this.door).say({ kind: 'lowerHand' });
+      } else {
+        throw new CallingError(ErrorCodes.badArgument, 'That participant is not in this call.');
+      }
+    }
+  }
+
+  async lowerAllHands(): Promise<void> {
+    await this.lowerHand();
+    if (this.isUp(this.door.remoteIdentifier)) {
+      signsOf(this.door).say({ kind: 'lowerHand' });
+    }
+  }
+
+  getRaisedHands(): RaisedHand[] {
+    return this.hands.map((identifier, index) => ({ identifier: { ...identifier }, order: index + 1 }));
+  }
+
+  private isUp(identifier: CommunicationIdentifierKind | undefined): boolean {
+    return identifier !== undefined && this.hands.some((other) => rawIdOf(other) === rawIdOf(identifier));
+  }
+
+  private put(identifier: CommunicationIdentifierKind | undefined, up: boolean): boolean {
+    if (!identifier || this.isUp(identifier) === up) {
+      return false;
+    }
+    const rawId = rawIdOf(identifier);
+    this.hands = up ? [...this.hands, identifier] : this.hands.filter((other) => rawIdOf(other) !== rawId);
+    this.emitter.emit(up ? 'raisedHandEvent' : 'loweredHandEvent', { identifier: { ...identifier } });
+    return true;
+  }
+}
