@@ -1,0 +1,232 @@
+//! A node with a switchboard, and clients that behave as browsers do, without sockets.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use centrale_bus::Bus;
+use centrale_exchange::calls::{Connection, Farewell, Settings, Switchboard};
+use centrale_exchange::identity::{self, Bearer};
+use centrale_exchange::{Chance, Clock, Context, Parts, RelaySettings, WellKnown};
+use centrale_model::{CallId, EndpointId, Identity, Private, ResourceId, Scope, Scopes, Sequence, Time, Timestamp};
+use centrale_store::Store;
+use centrale_wire::client::StartCall;
+use centrale_wire::signal::{Description, DescriptionKind, Event, Sending, ServerFrame, Signal, TransferOf, Welcome};
+
+/// A clock that tests turn.
+pub(crate) struct HandClock(AtomicI64);
+
+impl HandClock {
+    pub(crate) fn advance(&self, span: Duration) {
+        self.0.fetch_add(span.as_millis() as i64, Ordering::SeqCst);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1_800_000_000_000 + self.0.load(Ordering::SeqCst))
+    }
+    fn time(&self) -> Time {
+        Time::from_millis(self.0.load(Ordering::SeqCst) as u64)
+    }
+}
+
+/// Bytes that differ each time and repeat in each run.
+pub(crate) struct CountedChance(AtomicU64);
+
+impl Chance for CountedChance {
+    fn fill(&self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            let mut word = self.0.fetch_add(1, Ordering::SeqCst).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+            word ^= word >> 29;
+            let word = word.wrapping_mul(0xBF58_476D_1CE4_E5B9).to_le_bytes();
+            chunk.copy_from_slice(&word[..chunk.len()]);
+        }
+    }
+}
+
+pub(crate) struct House {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) clock: Arc<HandClock>,
+    chance: Arc<CountedChance>,
+}
+
+impl House {
+    pub(crate) async fn new() -> House {
+        House {
+            store: centrale_store::open(":memory:").await.expect("memory is there"),
+            bus: centrale_bus::open(None).await.expect("channels are there"),
+            clock: Arc::new(HandClock(AtomicI64::new(0))),
+            chance: Arc::new(CountedChance(AtomicU64::new(1))),
+        }
+    }
+
+    /// Starts a node, or starts it again.
+    pub(crate) async fn node(&self, name: &str, relay: bool) -> Switchboard {
+        let ctx = Context::open(Parts {
+            store: self.store.clone(),
+            bus: self.bus.clone(),
+            clock: self.clock.clone(),
+            chance: self.chance.clone(),
+            public_url: "https://exchange.test".into(),
+            relay: RelaySettings { enabled: relay, ..RelaySettings::none() },
+            well_known: Some(WellKnown {
+                resource: ResourceId::from_u128(0xcafe),
+                primary_key: Private::new("Y2VudHJhbGUtdGVzdC1rZXktbm90LWEtc2VjcmV0LTAwMDE=".into()),
+            }),
+        })
+        .await
+        .expect("a context opens");
+        Switchboard::open(ctx, name.into(), Settings::default()).await.expect("a switchboard opens")
+    }
+}
+
+/// One device of one user.
+pub(crate) struct Client {
+    pub(crate) board: Switchboard,
+    pub(crate) bearer: Bearer,
+    pub(crate) endpoint: EndpointId,
+    pub(crate) connection: Option<Connection>,
+    pub(crate) seen: Sequence,
+    requests: u32,
+}
+
+impl Client {
+    /// A device of a new user, connected.
+    pub(crate) async fn new(board: &Switchboard, number: u128) -> Client {
+        let ctx = board.context();
+        let created = identity::create_user(ctx, &key_caller(), Default::default()).await.expect("a user is made");
+        let identity: Identity = created.identity.id.parse().expect("a raw id");
+        Client::of(board, identity, number).await
+    }
+
+    /// A device of a known user, connected.
+    pub(crate) async fn of(board: &Switchboard, identity: Identity, number: u128) -> Client {
+        let Identity::User { user, .. } = identity.clone() else { panic!("not a user") };
+        let bearer = Bearer {
+            identity,
+            user,
+            scopes: Scopes::NONE.with(Scope::Voip),
+            issued: Timestamp::from_millis(0),
+            expires: Timestamp::from_millis(i64::MAX),
+            generation: 0,
+            key: identity::KeyUse { name: identity::KeyName::Primary, generation: 0 },
+        };
+        let mut client = Client {
+            board: board.clone(),
+            bearer,
+            endpoint: EndpointId::from_u128(number),
+            connection: None,
+            seen: Sequence(0),
+            requests: 0,
+        };
+        client.connect().await;
+        client
+    }
+
+    pub(crate) fn identity(&self) -> Identity {
+        self.bearer.identity.clone()
+    }
+
+    /// Opens the event connection, going on after the last event seen.
+    pub(crate) async fn connect(&mut self) -> Welcome {
+        let connection = self.board.connect(&self.bearer, self.endpoint, None).await.expect("a client connects");
+        let after = Some(self.seen).filter(|seen| seen.0 > 0);
+        let welcome = self.board.welcome(&connection, after).await.expect("a client is welcome");
+        self.connection = Some(connection);
+        self.seen = welcome.seq;
+        welcome
+    }
+
+    pub(crate) async fn lose_connection(&mut self) {
+        let connection = self.connection.take().expect("connected");
+        self.board.disconnect(&connection, Farewell::Lost).await.expect("noted");
+    }
+
+    /// What happened since the last look, in words.
+    pub(crate) async fn hears(&mut self) -> Vec<Event> {
+        let connection = self.connection.clone().expect("connected");
+        let frames = self.board.frames(&connection, self.seen).await.expect("frames");
+        self.seen = frames.seq;
+        frames
+            .frames
+            .into_iter()
+            .map(|frame| match frame {
+                ServerFrame::Event { event, .. } => event,
+                other => panic!("not an event: {other:?}"),
+            })
+            .collect()
+    }
+
+    pub(crate) async fn call(&self, call: CallId, target: &Identity) -> Result<(), centrale_exchange::Error> {
+        self.call_as(call, target, None).await
+    }
+
+    pub(crate) async fn call_as(
+        &self,
+        call: CallId,
+        target: &Identity,
+        transfer_of: Option<TransferOf>,
+    ) -> Result<(), centrale_exchange::Error> {
+        let request = StartCall {
+            call_id: call,
+            endpoint_id: self.endpoint,
+            targets: vec![target.clone()],
+            offer: offer(0),
+            sending: Sending::default(),
+            display_name: Some("Somebody".into()),
+            transfer_of,
+            custom_context: None,
+            alternate_caller_id: None,
+        };
+        self.board.start_call(&self.bearer, request).await.map(drop)
+    }
+
+    pub(crate) async fn does(&mut self, call: CallId, signals: Vec<Signal>) -> Result<bool, centrale_exchange::Error> {
+        self.requests += 1;
+        self.asks(call, format!("r{}", self.requests), signals).await
+    }
+
+    pub(crate) async fn asks(
+        &self,
+        call: CallId,
+        request: String,
+        signals: Vec<Signal>,
+    ) -> Result<bool, centrale_exchange::Error> {
+        self.board.signal(&self.bearer.identity, call, self.endpoint, request, signals).await
+    }
+
+    pub(crate) async fn accepts(&mut self, call: CallId) {
+        let answer = Description { kind: DescriptionKind::Answer, epoch: 0, sdp: "v=0\r\nanswer\r\n".into() };
+        self.does(call, vec![Signal::Accept { answer, sending: Sending::default() }]).await.expect("an accept is taken");
+    }
+}
+
+pub(crate) fn offer(epoch: u32) -> Description {
+    Description { kind: DescriptionKind::Offer, epoch, sdp: "v=0\r\noffer\r\n".into() }
+}
+
+pub(crate) fn key_caller() -> identity::Caller {
+    identity::Caller::Key(identity::KeyUse { name: identity::KeyName::Primary, generation: 1 })
+}
+
+/// The kinds of events, for short assertions.
+pub(crate) fn kinds(events: &[Event]) -> Vec<&'static str> {
+    events
+        .iter()
+        .map(|event| match event {
+            Event::IncomingCall(_) => "incomingCall",
+            Event::Ringing { .. } => "ringing",
+            Event::Accepted { .. } => "accepted",
+            Event::Joined { .. } => "joined",
+            Event::Ended { .. } => "ended",
+            Event::Description { .. } => "description",
+            Event::Candidates { .. } => "candidates",
+            Event::Participant { .. } => "participant",
+            Event::State { .. } => "state",
+            Event::TransferRequested { .. } => "transferRequested",
+            Event::Transfer { .. } => "transfer",
+        })
+        .collect()
+}
