@@ -25,14 +25,20 @@ struct Places {
     subjects: Mutex<HashMap<Subject, Place>>,
 }
 
-/// Who is at one subject. The numbers tell entries apart when they leave.
+/// Who is at one subject.
 #[derive(Default)]
 struct Place {
     last: u64,
-    listeners: Vec<(u64, Mailbox<Bytes>)>,
-    servers: Vec<(u64, Mailbox<Question>)>,
+    listeners: Vec<Entry<Bytes>>,
+    servers: Vec<Entry<Question>>,
     /// Whose turn it is among the servers.
     turn: usize,
+}
+
+/// One who listens or serves. The number tells it from the others when it leaves.
+struct Entry<T> {
+    number: u64,
+    mailbox: Mailbox<T>,
 }
 
 impl LocalBus {
@@ -40,7 +46,7 @@ impl LocalBus {
         LocalBus { places: Arc::default() }
     }
 
-    fn arrive<T>(&self, subject: &Subject, list: fn(&mut Place) -> &mut Vec<(u64, Mailbox<T>)>) -> (Mailbox<T>, Ear)
+    fn arrive<T>(&self, subject: &Subject, list: fn(&mut Place) -> &mut Vec<Entry<T>>) -> (Mailbox<T>, Ear)
     where
         T: Send + 'static,
     {
@@ -49,7 +55,7 @@ impl LocalBus {
         let place = subjects.entry(subject.clone()).or_default();
         place.last += 1;
         let number = place.last;
-        list(place).push((number, mailbox.clone()));
+        list(place).push(Entry { number, mailbox: mailbox.clone() });
         drop(subjects);
         let (places, subject) = (Arc::downgrade(&self.places), subject.clone());
         (mailbox, Ear::new(move || leave(&places, &subject, number)))
@@ -60,7 +66,7 @@ impl LocalBus {
         let mut subjects = self.places.lock();
         let Some(place) = subjects.get_mut(subject) else { return Vec::new() };
         place.turn = place.turn.wrapping_add(1);
-        let mut servers: Vec<_> = place.servers.iter().map(|(_, mailbox)| mailbox.clone()).collect();
+        let mut servers: Vec<_> = place.servers.iter().map(|entry| entry.mailbox.clone()).collect();
         if !servers.is_empty() {
             let first = place.turn % servers.len();
             servers.rotate_left(first);
@@ -73,8 +79,8 @@ fn leave(places: &Weak<Places>, subject: &Subject, number: u64) {
     let Some(places) = places.upgrade() else { return };
     let mut subjects = places.lock();
     if let Some(place) = subjects.get_mut(subject) {
-        place.listeners.retain(|(other, _)| *other != number);
-        place.servers.retain(|(other, _)| *other != number);
+        place.listeners.retain(|entry| entry.number != number);
+        place.servers.retain(|entry| entry.number != number);
         if place.listeners.is_empty() && place.servers.is_empty() {
             subjects.remove(subject);
         }
@@ -91,8 +97,8 @@ impl Places {
 impl Drop for LocalBus {
     fn drop(&mut self) {
         for place in self.places.lock().values() {
-            place.listeners.iter().for_each(|(_, mailbox)| mailbox.close());
-            place.servers.iter().for_each(|(_, mailbox)| mailbox.close());
+            place.listeners.iter().for_each(|entry| entry.mailbox.close());
+            place.servers.iter().for_each(|entry| entry.mailbox.close());
         }
     }
 }
@@ -103,9 +109,9 @@ impl Bus for LocalBus {
         check_body(&body)?;
         // Under the lock, so that two messages arrive everywhere in the same order.
         if let Some(place) = self.places.lock().get(subject) {
-            for (_, mailbox) in &place.listeners {
+            for entry in &place.listeners {
                 // A full mailbox counts the loss and tells its reader.
-                let _ = mailbox.put(body.clone(), body.len());
+                let _ = entry.mailbox.put(body.clone(), body.len());
             }
         }
         Ok(())
