@@ -4,7 +4,8 @@
 //! nothing: it verifies the token, keeps the connection alive from both ends, and sends what the switchboard has for the client
 //! whenever its bell rings, or every few seconds in case a bell was lost.
 
+mod routes;
 mod socket;
 mod upgrade;
 
-pub use upgrade::{accept, is_upgrade};
+pub use routes::mount;
