@@ -270,6 +270,11 @@ impl Server {
         self.live
     }
 
+    /// Whether a client has an allocation.
+    pub fn has_allocation(&self, client: ClientAddr) -> bool {
+        self.allocation_of(client).is_some()
+    }
+
     /// The socket address to bind for a relayed address; nothing when it is lent to nobody.
     pub fn local_address(&self, relay: RelayId) -> Option<SocketAddr> {
         let allocation = self.allocations.get(relay.slot() as usize).filter(|a| a.is_live)?;
