@@ -10,8 +10,8 @@ mod witness;
 use std::time::Duration;
 
 use centrale_calls::{
-    Call, Candidates, Description, DescriptionKind, Device, Input, MediaReport, Origin, Output, Sealed, Sending, Target,
-    Timers, TransferTarget,
+    Call, Candidates, Description, DescriptionKind, Device, Input, MediaReport, Origin, Output, Sealed, Sending,
+    Target, Timers, TransferTarget,
 };
 use centrale_model::{CallId, EndReason, EndpointId, Identity, LegId, ParticipantId, Time};
 
