@@ -125,7 +125,8 @@ impl Error {
 
     /// Something we need is away; `detail` is for the log.
     pub fn unavailable(detail: impl Into<String>) -> Error {
-        let mut error = Error::new(Kind::Unavailable, "The service is unavailable for a moment; try again.").detail(detail);
+        let mut error =
+            Error::new(Kind::Unavailable, "The service is unavailable for a moment; try again.").detail(detail);
         error.0.retry_after = Some(Duration::from_secs(1));
         error
     }
@@ -196,11 +197,10 @@ impl Error {
                 message: self.0.message.clone().into_owned(),
                 target: self.0.target.as_deref().map(str::to_owned),
                 details: Vec::new(),
-                innererror: self
-                    .0
-                    .reason
-                    .as_ref()
-                    .map(|(code, message)| InnerError { code: (*code).to_owned(), message: message.clone().into_owned() }),
+                innererror: self.0.reason.as_ref().map(|(code, message)| InnerError {
+                    code: (*code).to_owned(),
+                    message: message.clone().into_owned(),
+                }),
             },
         }
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use centrale_model::{Identity, Timestamp, UserId};
 use centrale_relay::Credential;
+use centrale_wire::admin::{IceServers, IssueIceServersRequest};
 use centrale_wire::relay::{IceServer, IssueRelayConfigurationRequest, RelayConfiguration, RouteIceServer};
 
 use crate::identity::{self, Caller};
@@ -25,21 +26,9 @@ pub async fn issue_relay_configuration(
     _caller: &Caller,
     request: IssueRelayConfigurationRequest,
 ) -> Result<RelayConfiguration> {
-    let ttl = request.ttl.unwrap_or(MAX_TTL);
-    if !(0..=MAX_TTL).contains(&ttl) {
-        return Err(Error::validation("ttl", format!("ttl value {ttl} is invalid. Value must be within the [0, {MAX_TTL}] interval.")));
-    }
-    let ttl = Duration::from_secs(u64::try_from(ttl).unwrap_or(0));
+    let ttl = life(request.ttl.unwrap_or(MAX_TTL), "ttl")?;
     let routes = routes(request.route_type.as_deref())?;
-    let identity = match request.id.as_deref() {
-        Some(raw) => {
-            let identity = raw.parse().map_err(|_| Error::validation("id", "Provided identity has invalid format."))?;
-            identity::require_user(ctx, &identity).await?;
-            identity
-        }
-        // Nobody in particular: each credential is a stranger of its own, so that they do not share quotas.
-        None => Identity::user(ctx.resource, UserId::from_random(ctx.random_16())),
-    };
+    let identity = whose(ctx, request.id.as_deref(), "id").await?;
     // The credential ends on a whole second, the answer promises no more than it holds.
     let credential = mint(ctx, &identity, ttl);
     let ends = ctx.now().plus(ttl);
@@ -82,12 +71,42 @@ pub fn ice_servers(ctx: &Context, identity: &Identity, ttl: Duration) -> (Vec<Ic
     (servers, ends)
 }
 
+/// Issues every ICE server that there is, for the operator.
+///
+/// # Errors
+/// `Invalid` when the life is outside 0 to 172 800 seconds; `NotFound` when the user is given and does not exist.
+pub async fn issue_ice_servers(ctx: &Context, _caller: &Caller, request: IssueIceServersRequest) -> Result<IceServers> {
+    let ttl = life(request.ttl_seconds.unwrap_or(86_400), "ttlSeconds")?;
+    let identity = whose(ctx, request.identity.as_deref(), "identity").await?;
+    let (ice_servers, ends) = ice_servers(ctx, &identity, ttl);
+    Ok(IceServers { ice_servers, expires_on: ends.to_rfc3339_seven_digits() })
+}
+
+fn life(seconds: i64, target: &'static str) -> Result<Duration> {
+    u64::try_from(seconds)
+        .ok()
+        .filter(|_| seconds <= MAX_TTL)
+        .map(Duration::from_secs)
+        .ok_or_else(|| {
+            Error::validation(target, format!("{target} value {seconds} is invalid. Value must be within the [0, {MAX_TTL}] interval."))
+        })
+}
+
+/// The user named, who must exist; or nobody in particular: each credential is then a stranger of its own, so that they do
+/// not share quotas.
+async fn whose(ctx: &Context, raw: Option<&str>, target: &'static str) -> Result<Identity> {
+    let Some(raw) = raw else {
+        return Ok(Identity::user(ctx.resource, UserId::from_random(ctx.random_16())));
+    };
+    let identity = raw.parse().map_err(|_| Error::validation(target, "Provided identity has invalid format."))?;
+    identity::require_user(ctx, &identity).await?;
+    Ok(identity)
+}
+
 /// A credential that lasts at least `ttl`; none when the relay is switched off.
 fn mint(ctx: &Context, identity: &Identity, ttl: Duration) -> Option<Credential> {
     let whole = ttl + Duration::from_secs(1);
-    ctx.relay
-        .enabled
-        .then(|| Credential::mint(ctx.relay.secret.reveal(), &identity.to_string(), ctx.now(), whole))
+    ctx.relay.enabled.then(|| Credential::mint(ctx.relay.secret.reveal(), &identity.to_string(), ctx.now(), whole))
 }
 
 fn routes(given: Option<&str>) -> Result<&'static [&'static str]> {

@@ -236,3 +236,39 @@ impl Operation for RegenerateKey {
     const STATUS: u16 = 200;
     const AUTH: Auth = Auth::AccessKey;
 }
+
+/// ICE servers for a browser, as the command prints them.
+pub struct IssueIceServers;
+
+/// For whom and how long.
+#[derive(Clone, Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IssueIceServersRequest {
+    /// The user's raw id; nobody in particular when absent.
+    #[serde(default)]
+    pub identity: Option<String>,
+    /// Seconds: 0 to 172 800; a day when absent.
+    #[serde(default)]
+    pub ttl_seconds: Option<i64>,
+}
+
+/// What goes into `RTCConfiguration.iceServers`.
+#[derive(Clone, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IceServers {
+    /// The servers.
+    pub ice_servers: Vec<crate::relay::IceServer>,
+    /// When their credentials end.
+    pub expires_on: String,
+}
+
+impl Operation for IssueIceServers {
+    type Request = IssueIceServersRequest;
+    type Response = IceServers;
+    const NAME: &'static str = "Admin_IssueIceServers";
+    const SUMMARY: &'static str = "ICE servers with credentials, for a browser.";
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "/admin/iceServers";
+    const STATUS: u16 = 200;
+    const AUTH: Auth = Auth::AccessKey;
+}

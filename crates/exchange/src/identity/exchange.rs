@@ -61,7 +61,9 @@ pub async fn delete_assignment(_: &Context, _: &Caller, _: AssignmentRequest) ->
 const OFF: &str = "Exchange of Entra and Teams tokens is switched off in this exchange.";
 
 fn no_token_is_good() -> Error {
-    Error::unauthenticated("Provided access token is not valid.").code("InvalidAccessToken").reason("FeatureDisabled", OFF)
+    Error::unauthenticated("Provided access token is not valid.")
+        .code("InvalidAccessToken")
+        .reason("FeatureDisabled", OFF)
 }
 
 fn switched_off() -> Error {

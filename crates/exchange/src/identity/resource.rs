@@ -32,9 +32,9 @@ pub(crate) async fn found(
         Ok::<_, Error>(wanted)
     })?;
     match well_known {
-        Some(known) if known.resource != resource => {
-            Err(Error::invalid("The data directory belongs to `centrale serve`: give `centrale dev` another one with --data"))
-        }
+        Some(known) if known.resource != resource => Err(Error::invalid(
+            "The data directory belongs to `centrale serve`: give `centrale dev` another one with --data",
+        )),
         None if resource == DEVELOPER => Err(Error::invalid(
             "The data directory was made by `centrale dev`, whose access key everybody knows: give `centrale serve` another one with --data",
         )),

@@ -24,8 +24,7 @@ pub async fn create_user(ctx: &Context, caller: &Caller, request: CreateUserRequ
     let now = ctx.now();
     transact!(ctx.store, |tx| { sql::insert_user(tx, user, now).await })?;
     ctx.identity.users.learn(user, Standing::Is(1), ctx.clock.time());
-    let access_token =
-        wanted.map(|scopes| sign(ctx, key_use(ctx, caller), user, 1, scopes, minutes)).transpose()?;
+    let access_token = wanted.map(|scopes| sign(ctx, key_use(ctx, caller), user, 1, scopes, minutes)).transpose()?;
     Ok(CreatedUser { identity: UserRef { id: Identity::user(ctx.resource, user).to_string() }, access_token })
 }
 

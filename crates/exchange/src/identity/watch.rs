@@ -63,7 +63,8 @@ pub(super) async fn tell(ctx: &Context, revocation: Revocation) {
 
 /// Takes in what other nodes tell.
 async fn hear(ctx: &Context, body: &[u8]) -> Result<()> {
-    let told: Told = serde_json::from_slice(body).map_err(|error| Error::bug(format!("a revocation from the bus: {error}")))?;
+    let told: Told =
+        serde_json::from_slice(body).map_err(|error| Error::bug(format!("a revocation from the bus: {error}")))?;
     if told.node == ctx.node {
         return Ok(());
     }

@@ -1,0 +1,78 @@
+//! Every key there is, and the sample file made of them.
+
+/// A key of the configuration file.
+pub(super) struct Key {
+    /// Its dotted name.
+    pub(super) key: &'static str,
+    /// The environment variable of the same meaning.
+    pub(super) env: &'static str,
+    /// The value in the sample: the default, as TOML.
+    pub(super) sample: &'static str,
+    /// What it means.
+    pub(super) help: &'static str,
+}
+
+const fn key(key: &'static str, env: &'static str, sample: &'static str, help: &'static str) -> Key {
+    Key { key, env, sample, help }
+}
+
+/// Every key, in the order of the sample.
+pub(super) const KEYS: &[Key] = &[
+    key("data", "CENTRALE_DATA", "\"./centrale-data\"", "Where files are kept."),
+    key("log", "CENTRALE_LOG", "\"text\"", "How logs are written to standard error: text or json."),
+    key("limits", "CENTRALE_LIMITS", "true", "Whether requests over a documented limit are refused with 429."),
+    key("listen.https", "CENTRALE_HTTPS", "\"0.0.0.0:443\"", "HTTPS, the event connection, and TURN over TLS."),
+    key("listen.relay", "CENTRALE_RELAY", "\"0.0.0.0:3478\"", "STUN and TURN over UDP and TCP."),
+    key("listen.relay_tls", "CENTRALE_RELAY_TLS", "\"0.0.0.0:5349\"", "TURN over TLS."),
+    key("listen.media", "CENTRALE_MEDIA", "\"0.0.0.0:3480\"", "Media of group calls: UDP, the first port, one per worker."),
+    key("listen.sip", "CENTRALE_SIP", "\"0.0.0.0:5060\"", "SIP over UDP and TCP; TLS on the port after it."),
+    key("listen.metrics", "CENTRALE_METRICS", "\"127.0.0.1:9464\"", "Counters in Prometheus' text form; plain HTTP."),
+    key("public.name", "CENTRALE_PUBLIC_NAME", "\"localhost\"", "The name that clients use; the certificate is for it."),
+    key("public.addresses", "CENTRALE_PUBLIC_ADDRESSES", "[]", "What candidates and relays advertise; the listening address when empty."),
+    key("tls.certificate", "CENTRALE_TLS_CERTIFICATE", "\"\"", "PEM file of a certificate chain; our own authority makes one when absent."),
+    key("tls.key", "CENTRALE_TLS_KEY", "\"\"", "PEM file of the certificate's key."),
+    key("relay.enabled", "CENTRALE_RELAY_ENABLED", "true", "Whether TURN is offered. STUN always is."),
+    key("relay.secret", "CENTRALE_RELAY_SECRET", "\"\"", "What relay passwords are computed from; generated in the data directory when absent."),
+    key("relay.ports", "CENTRALE_RELAY_PORTS", "\"49152-65535\"", "UDP ports lent to clients."),
+    key("relay.allow_peers", "CENTRALE_RELAY_ALLOW_PEERS", "[]", "Blocks such as 10.0.0.0/8 that may be relayed to although they are not public."),
+    key("relay.deny_peers", "CENTRALE_RELAY_DENY_PEERS", "[]", "Blocks that may not be relayed to although they are public."),
+    key("relay.allocations_per_user", "CENTRALE_RELAY_ALLOCATIONS_PER_USER", "64", "Allocations that one user may hold."),
+    key("relay.bytes_per_second", "CENTRALE_RELAY_BYTES_PER_SECOND", "0", "Relayed bytes per second and user; 0 for no bound."),
+    key("relay.bytes_per_day", "CENTRALE_RELAY_BYTES_PER_DAY", "0", "Relayed bytes per day and user; 0 for no bound."),
+    key("relay.workers", "CENTRALE_RELAY_WORKERS", "0", "Threads that relay; 0 for one per core."),
+    key("drain.deadline", "CENTRALE_DRAIN_DEADLINE", "\"300s\"", "How long live calls may go on after SIGTERM: 30s, 5m, 1h."),
+    key("cluster.store", "CENTRALE_CLUSTER_STORE", "\"\"", "postgres://… shared with other nodes; a file in the data directory when absent."),
+    key("cluster.bus", "CENTRALE_CLUSTER_BUS", "\"\"", "nats://… shared with other nodes; in process when absent."),
+    key("cluster.node", "CENTRALE_CLUSTER_NODE", "\"alone\"", "This node's name: letters, digits and dashes, the same after a restart."),
+];
+
+/// A configuration file with every key at its default, commented out.
+pub fn sample() -> String {
+    let mut text = String::from("# centrale.toml: leave everything out and it runs alone with these defaults.\n");
+    let mut section = "";
+    for known in KEYS {
+        let (table, name) = known.key.rsplit_once('.').unwrap_or(("", known.key));
+        if table != section {
+            text.push_str(&format!("\n[{table}]\n"));
+            section = table;
+        }
+        text.push_str(&format!("# {} ({})\n# {name} = {}\n", known.help, known.env, known.sample));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_is_toml_even_when_every_line_counts() {
+        let all: String = sample()
+            .lines()
+            .map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = ") && !rest.contains(": l")).unwrap_or(line))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let table: toml::Table = toml::from_str(&all).expect("TOML");
+        assert!(table.contains_key("listen"));
+    }
+}

@@ -1,0 +1,19 @@
+//! The sockets, and the program `centrale`.
+//!
+//! - [`rest`]: one adapter between HTTP and the functions of `exchange`, and the route table.
+//! - [`listener`]: the HTTPS port, on which HTTP and TURN are told apart.
+//! - [`relay`]: STUN and TURN.
+//! - [`config`], [`tls`], [`logs`], [`metrics`]: what a node needs to begin.
+//! - [`program`]: the node from start to drain; [`command`]: the command line.
+//!
+//! Decides nothing: receives, hands in, sends.
+
+pub mod command;
+pub mod config;
+pub mod listener;
+pub mod logs;
+pub mod metrics;
+pub mod program;
+pub mod relay;
+pub mod rest;
+pub mod tls;

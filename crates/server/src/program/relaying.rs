@@ -1,0 +1,149 @@
+//! The relay as part of a node: its addresses, its usage, its revocations, its counters.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use centrale_exchange::identity::{Revocation, watch_revocations};
+use centrale_exchange::usage::Ledger;
+use centrale_exchange::{Chance, Context, SystemChance};
+use centrale_model::{Identity, Private};
+use centrale_relay::{Limits, PeerRules, RelayAddress};
+use tokio::sync::broadcast::error::RecvError;
+
+use super::{StartError, in_use};
+use crate::config::Config;
+use crate::metrics::{self, Source};
+use crate::relay::{self, RelayConfig, RelayHandle};
+use crate::tls::{self, Certified};
+
+/// How long a deleted user's relay credentials are refused: the longest life of one.
+const LONGEST_CREDENTIAL: Duration = Duration::from_secs(172_800 + 60);
+
+/// Opens the relay's sockets and starts its threads.
+pub(super) fn start(
+    config: &Config,
+    secret: &Private<String>,
+    certified: &Arc<Certified>,
+    ledger: &Arc<Ledger>,
+    listeners: &[SocketAddr],
+) -> Result<RelayHandle, StartError> {
+    let mut seed = [0; 32];
+    let mut instance = [0; 8];
+    let chance = SystemChance::new();
+    chance.fill(&mut seed);
+    chance.fill(&mut instance);
+    // With TURN switched off nothing is lent; STUN goes on.
+    let lent = |is_v4: bool| {
+        let advertised = config.public.addresses.iter().copied().find(|ip| ip.is_ipv4() == is_v4)?;
+        config.relay.enabled.then(|| RelayAddress { local: bindable(advertised), advertised })
+    };
+    let settings = RelayConfig {
+        udp: places(config, config.listen.relay),
+        tcp: places(config, config.listen.relay),
+        tls: places(config, config.listen.relay_tls),
+        tls_config: Some(tls::relay(certified)),
+        realm: config.public.name.clone(),
+        secret: secret.reveal().as_bytes().to_vec(),
+        seed,
+        instance: u64::from_be_bytes(instance),
+        relay_v4: lent(true),
+        relay_v6: lent(false),
+        ports: config.relay.ports.clone(),
+        listeners: listeners.to_vec(),
+        peers: PeerRules { allowed: config.relay.allowed_peers.clone(), denied: config.relay.denied_peers.clone() },
+        limits: Limits {
+            allocations_per_user: config.relay.allocations_per_user,
+            bytes_per_second: config.relay.bytes_per_second,
+            bytes_per_day: config.relay.bytes_per_day,
+            ..Limits::default()
+        },
+        workers: config.relay.workers,
+        ..RelayConfig::default()
+    };
+    let ledger = ledger.clone();
+    relay::start(settings, move |usage| ledger.add(usage))
+        .map_err(|error| StartError(in_use("listen.relay (or listen.relay_tls)", config.listen.relay, &error)))
+}
+
+/// Where to listen: as told, or, when told "everywhere", on each of the public addresses that this machine has, so that
+/// answers leave from the address that was asked.
+fn places(config: &Config, told: SocketAddr) -> Vec<SocketAddr> {
+    if !told.ip().is_unspecified() || told.port() == 0 {
+        return vec![told];
+    }
+    let takes_v6 = told.is_ipv6();
+    let mut ips: Vec<IpAddr> = config
+        .public
+        .addresses
+        .iter()
+        .copied()
+        .filter(|ip| (ip.is_ipv4() || takes_v6) && is_own(*ip))
+        .collect();
+    if ips.is_empty() {
+        return vec![told];
+    }
+    ips.push(Ipv4Addr::LOCALHOST.into());
+    if takes_v6 && is_own(Ipv6Addr::LOCALHOST.into()) {
+        ips.push(Ipv6Addr::LOCALHOST.into());
+    }
+    ips.dedup();
+    ips.into_iter().map(|ip| SocketAddr::new(ip, told.port())).collect()
+}
+
+fn is_own(ip: IpAddr) -> bool {
+    UdpSocket::bind(SocketAddr::new(ip, 0)).is_ok()
+}
+
+/// The address itself, or any when it is a translator's and not this machine's.
+fn bindable(ip: IpAddr) -> IpAddr {
+    match ip {
+        own if is_own(own) => own,
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    }
+}
+
+/// Ends the allocations of users who are deleted.
+pub(super) async fn keep_revoked(ctx: Context, relay: Arc<RelayHandle>) {
+    let mut revocations = watch_revocations(&ctx);
+    loop {
+        match revocations.recv().await {
+            Ok(Revocation::Deleted { user }) => {
+                let identity = Identity::user(ctx.resource, user).to_string();
+                relay.revoke_user(&identity, ctx.now().plus(LONGEST_CREDENTIAL));
+            }
+            Ok(Revocation::Tokens { .. } | Revocation::Key { .. }) => {}
+            Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "deleted users may go on relaying"),
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+/// Writes what the relay measured, every few seconds.
+pub(super) async fn keep_ledger(ctx: Context, ledger: Arc<Ledger>) {
+    let mut ticks = tokio::time::interval(Ledger::EVERY);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = ledger.flush(&ctx).await {
+            tracing::warn!(%error, "relay usage waits to be written");
+        }
+    }
+}
+
+/// The relay's counters.
+pub(super) fn counters(relay: &Arc<RelayHandle>) -> Source {
+    let relay = relay.clone();
+    Arc::new(move |out| {
+        let stats = relay.stats();
+        let mut line = |name, kind, help, value| metrics::line(out, name, kind, help, value);
+        line("centrale_relay_allocations", "gauge", "Allocations there are.", stats.allocations);
+        line("centrale_relay_connections", "gauge", "TCP and TLS connections of relay clients.", stats.shell.connections);
+        line(
+            "centrale_relay_refused_connections_total",
+            "counter",
+            "Connections closed at once: too many.",
+            stats.shell.refused_connections,
+        );
+    })
+}
