@@ -16,7 +16,7 @@ fn every_device_stops_ringing_when_the_caller_gives_up() {
             vec![ended(EndReason::CANCELLED)],
         ]);
         script.play(5000, Input::HangUp { leg: ALICE, for_everyone }, expected);
-        script.is_over(EndReason::CANCELLED);
+        script.ends(EndReason::CANCELLED);
     }
 }
 
@@ -30,5 +30,5 @@ fn a_device_that_declined_is_not_told_again() {
         vec![ended(EndReason::CANCELLED)],
     ]);
     script.play(5000, Input::HangUp { leg: ALICE, for_everyone: false }, expected);
-    script.is_over(EndReason::CANCELLED);
+    script.ends(EndReason::CANCELLED);
 }

@@ -82,3 +82,20 @@ fn what_is_kept_for_later_devices_has_a_bound() {
         [rung(BOB_TOO, endpoint(202)), tell(BOB_TOO, incoming)],
     );
 }
+
+#[test]
+fn candidates_of_a_callees_page_that_was_reloaded_before_it_answered_are_forgotten() {
+    let mut script = Script::ringing(1);
+    script.nothing(10, Input::Candidates(BOB, candidates(0, &["of the old page"])));
+    script.nothing(20, Input::Candidates(BOB, candidates(1, &["of the new page"])));
+    let mut answered = accept(BOB);
+    if let Input::Accept { answer, .. } = &mut answered {
+        answer.epoch = 1;
+    }
+    let mut expected = answered_on(BOB);
+    if let Some(centrale_calls::Output::Tell(ALICE, Notice::Accepted { answer, .. })) = expected.last_mut() {
+        answer.epoch = 1;
+    }
+    expected.push(tell(ALICE, Notice::Candidates(place(201), candidates(1, &["of the new page"]))));
+    script.play(1000, answered, expected);
+}

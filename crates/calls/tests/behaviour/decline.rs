@@ -18,7 +18,7 @@ fn the_only_device_declines() {
     let mut script = Script::ringing(1);
     let expected = all([declined(BOB, EndReason::DECLINED).to_vec(), over(EndReason::DECLINED)]);
     script.play(100, decline(BOB), expected);
-    script.is_over(EndReason::DECLINED);
+    script.ends(EndReason::DECLINED);
 }
 
 #[test]
@@ -28,7 +28,7 @@ fn the_caller_hears_only_when_the_last_device_declines() {
     script.nothing(110, decline(BOB));
     let expected = all([declined(BOB_TOO, EndReason::DECLINED).to_vec(), over(EndReason::DECLINED_BY_ALL)]);
     script.play(200, decline(BOB_TOO), expected);
-    script.is_over(EndReason::DECLINED_BY_ALL);
+    script.ends(EndReason::DECLINED_BY_ALL);
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn a_device_that_is_busy_by_its_own_decision_makes_the_call_busy() {
     let mut script = Script::ringing(1);
     let expected = all([declined(BOB, EndReason::BUSY).to_vec(), over(EndReason::BUSY)]);
     script.play(100, Input::Decline { leg: BOB, is_busy: true }, expected);
-    script.is_over(EndReason::BUSY);
+    script.ends(EndReason::BUSY);
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn one_device_declines_and_the_other_was_busy_from_the_start() {
     );
     let expected = all([declined(BOB_TOO, EndReason::DECLINED).to_vec(), over(EndReason::DECLINED)]);
     script.play(100, decline(BOB_TOO), expected);
-    script.is_over(EndReason::DECLINED);
+    script.ends(EndReason::DECLINED);
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn hanging_up_a_device_that_rings_declines() {
     let mut script = Script::ringing(1);
     let expected = all([declined(BOB, EndReason::DECLINED).to_vec(), over(EndReason::DECLINED)]);
     script.play(100, Input::HangUp { leg: BOB, for_everyone: true }, expected);
-    script.is_over(EndReason::DECLINED);
+    script.ends(EndReason::DECLINED);
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn a_new_peer_connection_without_media_ends_the_call() {
     let mut script = Script::talking();
     script.play(5000, Input::Describe(BOB, description(Offer, 1)), passes(BOB, place(201), ALICE, Offer, 1));
     script.expire(30_000, Why::MediaSetup, both_left(EndReason::NETWORK_LOST, 29_000));
-    script.is_over(EndReason::NETWORK_LOST);
+    script.ends(EndReason::NETWORK_LOST);
 }
 
 #[test]

@@ -10,7 +10,7 @@ fn either_side_hangs_up_for_both() {
     for leg in [ALICE, BOB] {
         let mut script = Script::talking();
         script.play(61_234, Input::HangUp { leg, for_everyone: false }, both_left(EndReason::HUNG_UP, 60_234));
-        script.is_over(EndReason::HUNG_UP);
+        script.ends(EndReason::HUNG_UP);
     }
 }
 
@@ -23,14 +23,14 @@ fn the_organiser_ends_the_call_for_everyone() {
         vec![ended(EndReason::ENDED_FOR_ALL)],
     ]);
     script.play(3000, Input::HangUp { leg: ALICE, for_everyone: true }, expected);
-    script.is_over(EndReason::ENDED_FOR_ALL);
+    script.ends(EndReason::ENDED_FOR_ALL);
 }
 
 #[test]
 fn time_in_the_call_counts_from_the_answer_even_without_media() {
     let mut script = Script::answered();
     script.play(1001, Input::HangUp { leg: BOB, for_everyone: false }, both_left(EndReason::HUNG_UP, 1));
-    script.is_over(EndReason::HUNG_UP);
+    script.ends(EndReason::HUNG_UP);
 }
 
 #[test]
@@ -39,9 +39,10 @@ fn a_moment_before_the_last_one_counts_as_the_last_one() {
     let at = centrale_model::Time::from_millis;
     call.handle(Start::default().input(), at(1000));
     call.handle(accept(BOB), at(2000));
+    call.handle(Input::Tick, at(5000));
     call.handle(Input::HangUp { leg: BOB, for_everyone: false }, at(10));
     let outputs: Vec<_> = core::iter::from_fn(|| call.poll()).collect();
-    assert!(outputs.ends_with(&both_left(EndReason::HUNG_UP, 0)));
+    assert!(outputs.ends_with(&both_left(EndReason::HUNG_UP, 3000)));
 }
 
 #[test]

@@ -18,14 +18,14 @@ fn reported(leg: LegId, report: MediaReport) -> Output {
 fn no_leg_finds_a_path() {
     let mut script = Script::answered();
     script.expire(26_000, Why::MediaSetup, both_left(EndReason::NO_PATH_AT_SETUP, 25_000));
-    script.is_over(EndReason::NO_PATH_AT_SETUP);
+    script.ends(EndReason::NO_PATH_AT_SETUP);
 }
 
 #[test]
 fn no_path_without_relays_is_a_misconfiguration() {
     let mut script = Script::answered_from(Start { is_relay_allowed: false, ..Start::default() });
     script.expire(26_000, Why::MediaSetup, both_left(EndReason::NETWORK_MISCONFIGURED, 25_000));
-    script.is_over(EndReason::NETWORK_MISCONFIGURED);
+    script.ends(EndReason::NETWORK_MISCONFIGURED);
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn both_give_up_before_the_deadline() {
     script.play(11_000, report(ALICE, Failed), [reported(ALICE, Failed)]);
     let expected = all([vec![reported(BOB, Failed)], both_left(EndReason::NO_PATH_AT_SETUP, 11_000)]);
     script.play(12_000, report(BOB, Failed), expected);
-    script.is_over(EndReason::NO_PATH_AT_SETUP);
+    script.ends(EndReason::NO_PATH_AT_SETUP);
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn a_callee_that_is_away_did_not_finish_the_set_up() {
     let mut script = Script::answered();
     script.play(2000, Input::Lost { leg: BOB, is_leaving: false }, [record(Fact::Presence(BOB, false))]);
     script.expire(26_000, Why::MediaSetup, both_left(EndReason::SETUP_UNFINISHED, 25_000));
-    script.is_over(EndReason::SETUP_UNFINISHED);
+    script.ends(EndReason::SETUP_UNFINISHED);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_caller_that_is_away_has_vanished() {
     let mut script = Script::answered();
     script.play(2000, Input::Lost { leg: ALICE, is_leaving: false }, [record(Fact::Presence(ALICE, false))]);
     script.expire(26_000, Why::MediaSetup, both_left(EndReason::VANISHED, 25_000));
-    script.is_over(EndReason::VANISHED);
+    script.ends(EndReason::VANISHED);
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn an_interrupted_path_is_not_mended_in_time() {
     let mut script = Script::talking();
     script.play(10_000, report(ALICE, Interrupted), [reported(ALICE, Interrupted)]);
     script.expire(130_000, Why::MediaLost(ALICE), both_left(EndReason::NETWORK_LOST, 129_000));
-    script.is_over(EndReason::NETWORK_LOST);
+    script.ends(EndReason::NETWORK_LOST);
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_path_that_is_given_up_ends_the_call() {
     let mut script = Script::talking();
     let expected = all([vec![reported(BOB, Failed)], both_left(EndReason::NETWORK_LOST, 9000)]);
     script.play(10_000, report(BOB, Failed), expected);
-    script.is_over(EndReason::NETWORK_LOST);
+    script.ends(EndReason::NETWORK_LOST);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_leg_that_never_had_media_gives_up_though_the_other_has() {
     script.play(2000, report(ALICE, Connected), [reported(ALICE, Connected)]);
     let expected = all([vec![reported(BOB, Failed)], both_left(EndReason::NO_PATH_AT_SETUP, 14_000)]);
     script.play(15_000, report(BOB, Failed), expected);
-    script.is_over(EndReason::NO_PATH_AT_SETUP);
+    script.ends(EndReason::NO_PATH_AT_SETUP);
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn while_a_side_is_away_its_own_window_decides() {
         vec![ended(EndReason::VANISHED)],
     ]);
     script.expire(132_000, Why::Reconnect(BOB), expected);
-    script.is_over(EndReason::VANISHED);
+    script.ends(EndReason::VANISHED);
 }
 
 #[test]
@@ -149,4 +149,21 @@ fn reports_before_the_answer_mean_nothing() {
         script.nothing(100, report(leg, Failed));
         script.nothing(100, report(leg, Connected));
     }
+}
+
+#[test]
+fn a_new_peer_connection_that_both_give_up_waits_for_a_side_that_is_away() {
+    let mut script = Script::talking();
+    let offer = description(centrale_calls::DescriptionKind::Offer, 1);
+    let described = record(Fact::Described(BOB, offer.kind, 1));
+    let told = tell(ALICE, centrale_calls::Notice::Description(place(201), offer.clone()));
+    script.play(10_000, Input::Describe(BOB, offer), [described, told]);
+    script.play(11_000, report(BOB, Failed), [reported(BOB, Failed)]);
+    script.play(12_000, Input::Lost { leg: BOB, is_leaving: true }, [record(Fact::Presence(BOB, false))]);
+    script.play(13_000, report(ALICE, Failed), [reported(ALICE, Failed)]);
+    script.expire(35_000, Why::MediaSetup, []);
+    script.expire(60_000, Why::MediaSetup, []);
+    script.play(70_000, Input::Back(BOB), [record(Fact::Presence(BOB, true))]);
+    script.expire(85_000, Why::MediaSetup, both_left(EndReason::NETWORK_LOST, 84_000));
+    script.ends(EndReason::NETWORK_LOST);
 }

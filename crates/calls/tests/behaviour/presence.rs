@@ -42,7 +42,7 @@ fn a_leg_that_stays_away_ends_the_call() {
         vec![ended(EndReason::VANISHED)],
     ]);
     script.expire(130_000, Why::Reconnect(ALICE), expected);
-    script.is_over(EndReason::VANISHED);
+    script.ends(EndReason::VANISHED);
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_page_that_left_has_a_shorter_window() {
     script.nothing(15_000, lost(BOB));
     script.nothing(20_000, leaving(BOB));
     script.expire(70_000, Why::Leaving(BOB), both_left(EndReason::VANISHED, 69_000));
-    script.is_over(EndReason::VANISHED);
+    script.ends(EndReason::VANISHED);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn both_are_away_and_the_first_window_ends_the_call() {
         vec![ended(EndReason::VANISHED)],
     ]);
     script.expire(130_000, Why::Reconnect(ALICE), expected);
-    script.is_over(EndReason::VANISHED);
+    script.ends(EndReason::VANISHED);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn a_caller_that_stays_away_while_it_rings_has_vanished() {
         vec![ended(EndReason::VANISHED)],
     ]);
     script.expire(61_000, Why::Leaving(ALICE), expected);
-    script.is_over(EndReason::VANISHED);
+    script.ends(EndReason::VANISHED);
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_device_that_stays_away_stops_ringing_and_the_last_one_ends_the_call() {
     let over = vec![told_end(ALICE, EndReason::DECLINED_BY_ALL), ended(EndReason::DECLINED_BY_ALL)];
     let expected = all([not_answered(BOB_TOO, EndReason::OFFLINE).to_vec(), over]);
     script.expire(62_000, Why::Leaving(BOB_TOO), expected);
-    script.is_over(EndReason::DECLINED_BY_ALL);
+    script.ends(EndReason::DECLINED_BY_ALL);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn all_devices_stay_away_and_the_callee_is_offline() {
     let over = vec![told_end(ALICE, EndReason::OFFLINE), ended(EndReason::OFFLINE)];
     let expected = all([not_answered(BOB, EndReason::OFFLINE).to_vec(), over]);
     script.expire(61_000, Why::Leaving(BOB), expected);
-    script.is_over(EndReason::OFFLINE);
+    script.ends(EndReason::OFFLINE);
 }
 
 #[test]
@@ -136,4 +136,16 @@ fn a_device_that_answers_while_its_connection_is_gone_still_has_to_come_back() {
         [record(Fact::Media(BOB, centrale_calls::MediaReport::Connected))],
     );
     script.awaits(121_000, Why::Reconnect(BOB));
+}
+
+#[test]
+fn a_device_that_is_away_and_stops_ringing_is_awaited_no_more() {
+    let mut script = Script::ringing(2);
+    script.play(1000, leaving(BOB_TOO), away(BOB_TOO));
+    let elsewhere = not_answered(BOB_TOO, EndReason::ACCEPTED_ELSEWHERE).to_vec();
+    script.play(2000, accept(BOB), all([answered_on(BOB), elsewhere]));
+    let report = centrale_calls::MediaReport::Connected;
+    script.play(3000, Input::Media(BOB, report), [record(Fact::Media(BOB, report))]);
+    script.awaits_nothing();
+    script.nothing(4000, Input::Back(BOB_TOO));
 }

@@ -28,7 +28,7 @@ fn nobody_answers_in_time() {
         vec![ended(reason)],
     ]);
     script.expire(120_000, Why::Ring, expected);
-    script.is_over(reason);
+    script.ends(reason);
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn no_device_alerts_in_time() {
     let reason = Call::UNREACHABLE;
     let expected = all([vec![told_end(ALICE, reason)], not_answered(BOB, reason).to_vec(), vec![ended(reason)]]);
     script.expire(85_000, Why::Establish, expected);
-    script.is_over(reason);
+    script.ends(reason);
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn an_answer_that_comes_with_the_deadline_is_too_late() {
     let reason = EndReason::NOT_ANSWERED;
     let expected = all([vec![told_end(ALICE, reason)], not_answered(BOB, reason).to_vec(), vec![ended(reason)]]);
     script.play(120_000, accept(BOB), expected);
-    script.is_over(reason);
+    script.ends(reason);
 }
 
 #[test]

@@ -125,7 +125,7 @@ impl Script {
 
     /// The call is over for this reason, waits for nothing, and nothing can wake it.
     #[track_caller]
-    pub(crate) fn is_over(mut self, reason: EndReason) {
+    pub(crate) fn ends(mut self, reason: EndReason) {
         assert_eq!(self.call.is_over(), Some(reason));
         assert_eq!(self.call.timeout(), None);
         let now = self.now.as_millis();

@@ -25,14 +25,14 @@ fn every_device_of_the_callee_rings() {
 fn nobody_registered_ends_the_call() {
     let mut script = Script::fresh();
     script.play(0, start(vec![], false), over_at_once(EndReason::NO_ENDPOINT));
-    script.is_over(EndReason::NO_ENDPOINT);
+    script.ends(EndReason::NO_ENDPOINT);
 }
 
 #[test]
 fn nobody_online_ends_the_call() {
     let mut script = Script::fresh();
     script.play(0, start(vec![], true), over_at_once(EndReason::OFFLINE));
-    script.is_over(EndReason::OFFLINE);
+    script.ends(EndReason::OFFLINE);
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn everybody_busy_ends_the_call() {
             ended(EndReason::BUSY),
         ],
     );
-    script.is_over(EndReason::BUSY);
+    script.ends(EndReason::BUSY);
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_call_to_none_or_to_several_is_refused() {
                 ended(Call::NOT_ONE_TO_ONE),
             ],
         );
-        script.is_over(Call::NOT_ONE_TO_ONE);
+        script.ends(Call::NOT_ONE_TO_ONE);
     }
 }
 

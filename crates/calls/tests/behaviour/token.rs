@@ -14,7 +14,7 @@ fn a_leg_without_a_token_leaves_and_the_other_side_sees_it_vanish() {
         vec![ended(EndReason::TOKEN_INVALID)],
     ]);
     script.play(5000, Input::TokenOver(BOB), expected);
-    script.is_over(EndReason::TOKEN_INVALID);
+    script.ends(EndReason::TOKEN_INVALID);
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn a_caller_without_a_token_stops_calling() {
         vec![ended(EndReason::TOKEN_INVALID)],
     ]);
     script.play(5000, Input::TokenOver(ALICE), expected);
-    script.is_over(EndReason::TOKEN_INVALID);
+    script.ends(EndReason::TOKEN_INVALID);
 }
 
 #[test]
@@ -37,5 +37,5 @@ fn a_device_without_a_token_stops_ringing() {
     let over = vec![told_end(ALICE, EndReason::OFFLINE), ended(EndReason::OFFLINE)];
     let expected = all([not_answered(BOB_TOO, EndReason::TOKEN_INVALID).to_vec(), over]);
     script.play(300, Input::TokenOver(BOB_TOO), expected);
-    script.is_over(EndReason::OFFLINE);
+    script.ends(EndReason::OFFLINE);
 }

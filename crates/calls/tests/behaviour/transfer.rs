@@ -30,7 +30,7 @@ fn a_blind_transfer_ends_the_call_once_the_target_answered() {
     let expected =
         all([moves(0, ALICE, TransferState::Transferred, None).to_vec(), both_left(EndReason::TRANSFERRED, 19_000)]);
     script.play(20_000, Input::TransferProgress { transfer: 0, outcome: Ok(()) }, expected);
-    script.is_over(EndReason::TRANSFERRED);
+    script.ends(EndReason::TRANSFERRED);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn hanging_up_in_the_middle_of_a_transfer_ends_it_too() {
         vec![record(Fact::Transfer(0, TransferState::Failed)), ended(EndReason::HUNG_UP)],
     ]);
     script.play(15_000, Input::HangUp { leg: ALICE, for_everyone: false }, expected);
-    script.is_over(EndReason::HUNG_UP);
+    script.ends(EndReason::HUNG_UP);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn the_new_call_tells_the_old_one_that_it_was_answered() {
     let mut script = Script::placed(by_transfer(None));
     script.play(1000, accept(BOB), all([answered_on(BOB), vec![progress(Ok(()))]]));
     script.play(2000, Input::HangUp { leg: BOB, for_everyone: false }, both_left(EndReason::HUNG_UP, 1000));
-    script.is_over(EndReason::HUNG_UP);
+    script.ends(EndReason::HUNG_UP);
 }
 
 #[test]
@@ -121,14 +121,14 @@ fn the_new_call_tells_the_old_one_that_it_came_to_nothing() {
         vec![told_end(ALICE, EndReason::DECLINED), progress(Err(EndReason::DECLINED)), ended(EndReason::DECLINED)];
     let expected = all([declined(BOB, EndReason::DECLINED).to_vec(), over]);
     script.play(1000, Input::Decline { leg: BOB, is_busy: false }, expected);
-    script.is_over(EndReason::DECLINED);
+    script.ends(EndReason::DECLINED);
 }
 
 #[test]
 fn the_call_that_is_replaced_ends() {
     let mut script = Script::talking();
     script.play(9000, Input::Replaced, both_left(EndReason::TRANSFERRED, 8000));
-    script.is_over(EndReason::TRANSFERRED);
+    script.ends(EndReason::TRANSFERRED);
 
     let mut script = Script::ringing(1);
     let expected = all([
@@ -137,5 +137,5 @@ fn the_call_that_is_replaced_ends() {
         vec![ended(EndReason::TRANSFERRED)],
     ]);
     script.play(9000, Input::Replaced, expected);
-    script.is_over(EndReason::TRANSFERRED);
+    script.ends(EndReason::TRANSFERRED);
 }

@@ -51,7 +51,7 @@ pub(crate) struct World {
 
 enum Event {
     /// Something reaches the call.
-    Arrives(Input),
+    Arrives(Box<Input>),
     /// A client that is in the call does something.
     Acts(LegId),
 }
@@ -83,12 +83,12 @@ impl World {
     /// Plays the world to its end: the call is over, and long over.
     pub(crate) fn play(mut self) -> Played {
         let start = self.start();
-        self.at(Time::ZERO, Event::Arrives(start));
+        self.at(Time::ZERO, Event::Arrives(Box::new(start)));
         self.plan_act(LegId(0));
         for _ in 0..self.chance.below(4) {
             let at = Time::ZERO + self.chance.span(Duration::from_secs(90));
             let device = self.device();
-            self.at(at, Event::Arrives(Input::DeviceAppeared { identity: person("8:bob"), device }));
+            self.at(at, Event::Arrives(Box::new(Input::DeviceAppeared { identity: person("8:bob"), device })));
         }
         let mut has_vanished = false;
         let mut vanished_at = Time::FOREVER;
@@ -116,7 +116,7 @@ impl World {
                 break;
             };
             match event {
-                Event::Arrives(input) => self.feed(input, at),
+                Event::Arrives(input) => self.feed(*input, at),
                 Event::Acts(leg) => self.act(leg, at),
             }
         }
@@ -126,7 +126,7 @@ impl World {
             self.vanish(vanished_at);
             while let Some(((at, _), event)) = self.plan.pop_first() {
                 if let Event::Arrives(input) = event {
-                    self.feed(input, at);
+                    self.feed(*input, at);
                 }
             }
             while let Some((at, _)) = self.call.timeout() {
@@ -296,7 +296,7 @@ impl World {
         let live: Vec<LegId> = self.call.legs().filter(|leg| leg.is_live()).map(|leg| leg.id()).collect();
         for leg in live {
             let is_leaving = self.chance.percent(30);
-            self.at(now, Event::Arrives(Input::Lost { leg, is_leaving }));
+            self.at(now, Event::Arrives(Box::new(Input::Lost { leg, is_leaving })));
         }
     }
 
@@ -312,7 +312,7 @@ impl World {
         let copies = if self.chance.percent(self.repeats) { 2 } else { 1 };
         for _ in 0..copies {
             let way = self.chance.span(self.slowness);
-            self.at(self.now + pause + way, Event::Arrives(input.clone()));
+            self.at(self.now + pause + way, Event::Arrives(Box::new(input.clone())));
         }
     }
 
