@@ -18,7 +18,6 @@ const manifest = JSON.parse(readFileSync(at('package.json'), 'utf8'));
 const common = {
   bundle: true,
   target: ['es2022'],
-  define: { CENTRALE_VERSION: JSON.stringify(manifest.version) },
   logLevel: 'warning',
 };
 
