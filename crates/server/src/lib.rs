@@ -3,6 +3,7 @@
 //! - [`rest`]: one adapter between HTTP and the functions of `exchange`, and the route table.
 //! - [`listener`]: the HTTPS port, on which HTTP and TURN are told apart.
 //! - [`relay`]: STUN and TURN.
+//! - [`signal`]: event connections of clients.
 //! - [`config`], [`tls`], [`logs`], [`metrics`]: what a node needs to begin.
 //! - [`program`]: the node from start to drain; [`command`]: the command line.
 //!
@@ -16,4 +17,5 @@ pub mod metrics;
 pub mod program;
 pub mod relay;
 pub mod rest;
+pub mod signal;
 pub mod tls;

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use centrale_exchange::calls::{Settings, Switchboard};
 use centrale_exchange::usage::Ledger;
 use centrale_exchange::{Clock, Context, Parts, RelaySettings, SystemChance, SystemClock, WellKnown, identity};
 use centrale_model::{Private, ResourceId};
@@ -18,7 +19,7 @@ use crate::config::{Config, Mode};
 use crate::listener::{self, Adopt, Serving};
 use crate::relay::RelayHandle;
 use crate::rest::{self, Node, Setting};
-use crate::{metrics, tls};
+use crate::{metrics, signal, tls};
 
 pub use files::Runtime;
 
@@ -74,7 +75,10 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         public_hosts: vec![public_url.trim_start_matches("https://").to_owned()],
     };
     let node = Arc::new(Node::new(ctx.clone(), setting));
-    let router = Arc::new(rest::routes(config.mode == Mode::Dev, |_| {}));
+    let board = Switchboard::open(ctx.clone(), folder.node_name(&SystemChance::new())?, Settings::default())
+        .await
+        .map_err(|error| StartError(format!("the switchboard does not open: {error}")))?;
+    let router = Arc::new(rest::routes(config.mode == Mode::Dev, |routes| signal::mount(routes, board.clone())));
 
     let relay_address = relay.addresses().clone();
     let runtime = Runtime::of(&ctx, https_address, metrics_address, &relay_address, &folder.ca_file());
@@ -83,7 +87,8 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     tokio::spawn(relaying::keep_revoked(ctx.clone(), relay.clone()));
     tokio::spawn(relaying::keep_ledger(ctx.clone(), ledger.clone()));
     tokio::spawn(tls::keep_fresh(certified.clone(), origin, clock));
-    let sources: Vec<metrics::Source> = vec![relaying::counters(&relay)];
+    tokio::spawn(signal::forget_old_events(ctx.clone()));
+    let sources: Vec<metrics::Source> = vec![relaying::counters(&relay), signal::counters(&board)];
     tokio::spawn(metrics::serve(metrics, node.clone(), sources));
 
     let (end, ended) = watch::channel(false);
@@ -93,7 +98,7 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     folder.write_runtime(&ctx, &runtime)?;
     println!("ready https://{}:{}", bracketed(&config.public.name), https_address.port());
 
-    drain::until_told(&node, &relay, config.drain_deadline, || 0).await;
+    drain::until_told(&node, &relay, &board, config.drain_deadline).await;
 
     folder.remove_runtime();
     let _ = end.send(true);

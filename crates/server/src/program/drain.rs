@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use centrale_exchange::calls::Switchboard;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep};
 
@@ -10,12 +11,12 @@ use crate::relay::RelayHandle;
 use crate::rest::Node;
 
 /// Waits for the first signal, then until no call is live, the deadline has come, or a second signal.
-///
-/// `live` counts the calls that go on.
-pub(super) async fn until_told(node: &Node, relay: &Arc<RelayHandle>, deadline: Duration, live: impl Fn() -> usize) {
+pub(super) async fn until_told(node: &Node, relay: &Arc<RelayHandle>, board: &Switchboard, deadline: Duration) {
     told().await;
     node.drain();
     relay.drain(Vec::new());
+    board.drain();
+    let live = || board.hosted();
     let end = Instant::now() + deadline;
     let calls = live();
     tracing::info!(calls, "draining");

@@ -149,6 +149,19 @@ impl Folder {
         Ok(Private::new(secret))
     }
 
+    /// This node's name, made at the first start: by it the node finds its calls again after a restart.
+    pub(super) fn node_name(&self, chance: &dyn Chance) -> Result<String, StartError> {
+        let path = self.path.join("node");
+        if let Ok(name) = fs::read_to_string(&path) {
+            return Ok(name.trim().to_owned());
+        }
+        let mut bytes = [0; 8];
+        chance.fill(&mut bytes);
+        let name = format!("node-{:016x}", u64::from_be_bytes(bytes));
+        tls::write_private(&path, name.as_bytes()).map_err(|error| StartError(format!("data: {error}.")))?;
+        Ok(name)
+    }
+
     /// Writes `runtime.json` and `connection-string`.
     pub(super) fn write_runtime(&self, ctx: &Context, runtime: &Runtime) -> Result<(), StartError> {
         let runtime = Runtime { connection_string: connection_string(ctx), ..runtime.clone() };

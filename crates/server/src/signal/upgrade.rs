@@ -14,7 +14,7 @@ use super::socket;
 const FRAME_LIMIT: usize = 16 * 1024;
 
 /// Whether a request asks for a WebSocket.
-pub fn is_upgrade(headers: &HeaderMap) -> bool {
+pub(super) fn is_upgrade(headers: &HeaderMap) -> bool {
     let has = |name, wanted: &str| {
         headers
             .get(name)
@@ -28,7 +28,7 @@ pub fn is_upgrade(headers: &HeaderMap) -> bool {
 ///
 /// Answers 101, or 426 when the client speaks another version of the protocol. The token comes in the first frame, so nothing is
 /// refused here for want of one.
-pub fn accept<B>(board: Switchboard, mut request: Request<B>) -> Response<()> {
+pub(super) fn accept<B>(board: Switchboard, mut request: Request<B>) -> Response<()> {
     let mut response = Response::new(());
     let headers = request.headers();
     let key = headers.get(SEC_WEBSOCKET_KEY).map(|key| derive_accept_key(key.as_bytes()));
