@@ -60,7 +60,7 @@ impl World {
             seconds => Duration::from_secs(u64::from(seconds - 199)),
         };
         self.now = self.now + pause;
-        let (what, leg, detail) = (bytes.below(24), LegId(u32::from(bytes.byte() % 10)), bytes.byte());
+        let (what, leg, detail) = (bytes.below(25), LegId(u32::from(bytes.byte() % 10)), bytes.byte());
         let flag = detail & 1 == 1;
         let epoch = u32::from(detail >> 1) % 4;
         let input = match what {
@@ -96,6 +96,7 @@ impl World {
             21 => Input::Back(leg),
             22 if detail > 200 => Input::TokenOver(leg),
             23 => return self.restart(),
+            24 => Input::TakenOver,
             _ => Input::Tick,
         };
         self.feed(input);

@@ -50,7 +50,10 @@ pub(crate) struct World {
     clients: Vec<Client>,
     opening: Vec<RelayId>,
     open: BTreeMap<RelayId, SocketAddr>,
+    /// Whether sockets open as soon as they are asked for, or when all else that was put out with the wish is done.
     opens_at_once: bool,
+    /// Which sockets will not open: one bit for each of the next ones, around and around.
+    luck: u8,
     up: u64,
     down: u64,
     billed_up: u64,
@@ -105,6 +108,7 @@ impl World {
             opening: Vec::new(),
             open: BTreeMap::new(),
             opens_at_once: true,
+            luck: 0,
             up: 0,
             down: 0,
             billed_up: 0,
@@ -129,7 +133,7 @@ impl World {
             11 => self.wait(Duration::from_millis(u64::from(bytes.word()))),
             12 => self.disconnect(bytes),
             13 => self.opens_at_once = bytes.byte() % 2 == 0,
-            14 => self.open_late(bytes),
+            14 => self.luck = bytes.byte(),
             _ => self.operate(bytes),
         }
     }
@@ -420,17 +424,6 @@ impl World {
         }
     }
 
-    fn open_late(&mut self, bytes: &mut Bytes<'_>) {
-        let (which, how) = (bytes.byte(), bytes.byte());
-        if !self.opening.is_empty() {
-            let relay = self.opening.remove(usize::from(which) % self.opening.len());
-            if self.server.local_address(relay).is_some() {
-                self.opened(relay, how % 3 != 0);
-                self.drain();
-            }
-        }
-    }
-
     fn operate(&mut self, bytes: &mut Bytes<'_>) {
         match bytes.byte() % 16 {
             0 => self.server.drain(vec!["192.88.0.2:3478".parse().expect("an address")]),
@@ -444,9 +437,17 @@ impl World {
         self.drain();
     }
 
-    fn opened(&mut self, relay: RelayId, is_open: bool) {
+    fn try_to_open(&mut self, relay: RelayId) {
+        let fails = self.luck & 1 != 0;
+        self.luck = self.luck.rotate_right(1);
+        self.opened(relay, !fails);
+    }
+
+    fn opened(&mut self, relay: RelayId, mut is_open: bool) {
+        // Whoever wished for it may have ended since, when another of its sockets would not open.
+        is_open &= self.server.local_address(relay).is_some();
         if is_open {
-            let address = self.server.local_address(relay).expect("a socket to open has an address");
+            let address = self.server.local_address(relay).expect("it was there a line ago");
             assert!(PORTS.contains(&address.port()), "{address} is not ours to lend");
             assert!(!self.open.values().any(|other| *other == address), "{address} is lent twice");
             assert!(self.open.insert(relay, address).is_none(), "opened twice");
@@ -456,7 +457,12 @@ impl World {
 
     fn drain(&mut self) {
         let mut outputs = 0;
-        while let Some(output) = self.server.poll() {
+        loop {
+            let Some(output) = self.server.poll() else {
+                let Some(relay) = self.opening.pop() else { break };
+                self.try_to_open(relay);
+                continue;
+            };
             outputs += 1;
             assert!(outputs < 200, "no end of outputs");
             match output {
@@ -466,11 +472,9 @@ impl World {
                 }
                 Output::Open { relay } => {
                     assert!(!self.open.contains_key(&relay), "asked to open twice");
-                    // A socket that was never opened is not asked to be closed: the wish may be from the slot's former holder.
-                    self.opening.retain(|other| *other != relay);
-                    assert!(self.server.local_address(relay).is_some(), "a socket to open has an address");
+                    assert!(!self.opening.contains(&relay), "asked to open twice");
                     if self.opens_at_once {
-                        self.opened(relay, true);
+                        self.try_to_open(relay);
                     } else {
                         self.opening.push(relay);
                     }
@@ -483,6 +487,8 @@ impl World {
                     assert!(client.transport.is_stream(), "only connections can be closed");
                     self.server.disconnected(client, self.now);
                 }
+                // What neighbours on the same node are told.
+                Output::Borrowed { port, .. } | Output::Returned { port, .. } => assert!(NODE_PORTS.contains(&port)),
                 Output::Usage(usage) => {
                     assert!(self.bills.insert(usage.id.to_string()), "{} twice", usage.id);
                     assert!(usage.from <= usage.to && usage.started <= usage.from);
