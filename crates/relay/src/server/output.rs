@@ -4,7 +4,7 @@ use core::ops::Range;
 
 use super::Usage;
 use crate::stun::{Method, TransactionId};
-use crate::{ClientAddr, LongTermKey, PeerAddr, RelayId};
+use crate::{ClientAddr, Family, LongTermKey, PeerAddr, RelayId};
 
 /// What to do with the bytes that were just handed in. The payload is a range of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +64,11 @@ pub enum Output {
     Close { relay: RelayId },
     /// Close a client's connection.
     Disconnect { client: ClientAddr },
+    /// A port of another machine of this node is lent here, against its token. Tell the others with
+    /// [`super::Server::lent_elsewhere`].
+    Borrowed { family: Family, port: u16 },
+    /// It no longer is. Tell the others.
+    Returned { family: Family, port: u16 },
     /// Write down what was relayed.
     Usage(Usage),
 }

@@ -70,7 +70,6 @@ pub(super) struct Channel {
 /// A port that is kept back: for whoever shows the token, or because it would not open.
 pub(super) struct Reservation {
     pub(super) token: Option<[u8; 8]>,
-    pub(super) user: Arc<str>,
     pub(super) family: Family,
     pub(super) port: u16,
     pub(super) until: Time,

@@ -111,7 +111,7 @@ impl Server {
             return Verdict::ToPeer { relay: RelayId::new(slot, family), to: PeerAddr(peer), payload, dont_fragment };
         }
         let relay = self.config.relay(family).expect("an address of ours has a relay address");
-        if self.config.ports.contains(&peer.port()) {
+        if self.config.ports.contains(&peer.port()) && !self.is_lent_elsewhere(family, peer.port()) {
             let Some(target) = self.allocation_at(family, peer.port()) else {
                 self.stats.dropped_no_allocation += 1;
                 return Verdict::Nothing;

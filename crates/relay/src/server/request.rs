@@ -7,8 +7,8 @@ use centrale_model::Time;
 
 use super::authenticate::Identified;
 use super::output::{Asker, Output, Pending, Seal};
-use super::records::Permission;
-use super::{CHANNEL_LIFETIME, NOBODY, OpenWhen, PERMISSION_LIFETIME, RESERVATION_LIFETIME, Server, Verdict};
+use super::records::{Permission, Reservation};
+use super::{CHANNEL_LIFETIME, OpenWhen, PERMISSION_LIFETIME, RESERVATION_LIFETIME, Server, Verdict};
 use crate::limit::source;
 use crate::stun::{Class, Message, Method, Writer, attribute};
 use crate::{ClientAddr, Family, RelayId};
@@ -186,10 +186,16 @@ impl Server {
         let mut new_token = None;
         let mut missing = None;
         if let Some(token) = token {
-            let at = self.reservations.iter().position(|r| r.token.as_ref().is_some_and(|t| t == token) && *r.user == *user);
-            let Some(at) = at.filter(|at| self.reservations[*at].until > now) else { return Err(Refusal::NoCapacity) };
-            let reservation = self.reservations.swap_remove(at);
-            ports[reservation.family as usize] = reservation.port;
+            let (family, port) = self.nonces.reserved(token, user, now).ok_or(Refusal::NoCapacity)?;
+            if self.config.ports.contains(&port) {
+                let is_it = |r: &Reservation| r.token.is_some() && r.family == family && r.port == port;
+                let at = self.reservations.iter().position(is_it).ok_or(Refusal::NoCapacity)?;
+                self.reservations.swap_remove(at);
+            } else {
+                // Another machine of the node keeps it back.
+                self.outputs.push_back(Output::Borrowed { family, port });
+            }
+            ports[family as usize] = port;
         } else {
             if self.config.relay(family).is_none() {
                 return Err(Refusal::FamilyNotSupported);
@@ -205,15 +211,15 @@ impl Server {
         // 10. The record.
         let Some(user) = self.enter_user(user) else {
             for family in [Family::V4, Family::V6] {
-                self.set_port(family, ports[family as usize], NOBODY);
+                self.give_port_back(family, ports[family as usize]);
             }
             return Err(Refusal::NoCapacity);
         };
         let slot = self.open_allocation(asker.client, user, ports, lifetime, now);
         if pair {
-            let token = self.chance().to_be_bytes();
-            let name = self.users[user as usize].name.clone();
-            self.reserve(family, ports[family as usize] + 1, Some(token), name, now + RESERVATION_LIFETIME);
+            let (port, until) = (ports[family as usize] + 1, now + RESERVATION_LIFETIME);
+            let token = self.nonces.token(port, family, &self.users[user as usize].name, until);
+            self.reserve(family, port, Some(token), until);
             new_token = Some(token);
         }
         let allocation = &mut self.allocations[slot as usize];
@@ -421,7 +427,7 @@ impl Server {
         }
         let port = self.allocations[slot as usize].ports[family as usize];
         if first.method == Method::ALLOCATE {
-            self.reserve(family, port, None, std::sync::Arc::from(""), now + TAKEN_FOR);
+            self.reserve(family, port, None, now + TAKEN_FOR);
             let next = if tries < OPEN_TRIES { self.pick_port(family, false, false) } else { None };
             if let Some(next) = next {
                 self.allocations[slot as usize].ports[family as usize] = next;

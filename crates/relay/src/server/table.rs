@@ -62,6 +62,12 @@ impl Server {
         (slot < TAKEN).then_some(slot)
     }
 
+    /// Whether a port of this machine is in another's hands.
+    pub(super) fn is_lent_elsewhere(&self, family: Family, port: u16) -> bool {
+        let at = port.checked_sub(*self.config.ports.start());
+        at.and_then(|at| self.ports[family as usize].get(usize::from(at))) == Some(&TAKEN)
+    }
+
     /// Makes an allocation with these ports. The caller has checked every limit.
     pub(super) fn open_allocation(
         &mut self,
@@ -148,7 +154,29 @@ impl Server {
         if was_open {
             self.outputs.push_back(Output::Close { relay: RelayId::new(slot, family) });
         }
+        self.give_port_back(family, port);
+    }
+
+    /// Lets a port be lent again, here or where it was borrowed.
+    pub(super) fn give_port_back(&mut self, family: Family, port: u16) {
+        if port != 0 && !self.config.ports.contains(&port) {
+            self.outputs.push_back(Output::Returned { family, port });
+        }
         self.set_port(family, port, NOBODY);
+    }
+
+    /// Takes word from another machine of the node: it lends one of our ports, or no longer does (see [`Output::Borrowed`]).
+    pub fn lent_elsewhere(&mut self, family: Family, port: u16, is_lent: bool) {
+        let at = self.reservations.iter().position(|r| r.family == family && r.port == port);
+        if let Some(at) = at {
+            self.reservations.swap_remove(at);
+        }
+        let owner = port.checked_sub(*self.config.ports.start());
+        let owner = owner.and_then(|at| self.ports[family as usize].get(usize::from(at))).copied();
+        // A port that was lent here in the meantime stays so; whoever opens it second is told that it is taken.
+        if owner.is_some_and(|owner| owner >= TAKEN) {
+            self.set_port(family, port, if is_lent { TAKEN } else { NOBODY });
+        }
     }
 
     /// Ends every permission and channel of a family.
@@ -228,9 +256,9 @@ impl Server {
     }
 
     /// Keeps a port back for whoever shows the token; without a token, from everybody.
-    pub(super) fn reserve(&mut self, family: Family, port: u16, token: Option<[u8; 8]>, user: Arc<str>, until: Time) {
+    pub(super) fn reserve(&mut self, family: Family, port: u16, token: Option<[u8; 8]>, until: Time) {
         self.set_port(family, port, if token.is_some() { RESERVED } else { TAKEN });
-        self.reservations.push(Reservation { token, user, family, port, until });
+        self.reservations.push(Reservation { token, family, port, until });
     }
 
     pub(super) fn release_reservations(&mut self, now: Time) {

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use centrale_model::{Time, Timestamp};
-use centrale_relay::{Config, Stats, Usage};
+use centrale_relay::{Config, Family, Stats, Usage};
 
 use super::config::RelayConfig;
 use super::listen;
@@ -67,12 +67,29 @@ pub(super) enum Command {
     Drain(Vec<SocketAddr>),
     Revoke { user: String, until: Timestamp },
     Stats(SyncSender<RelayStats>),
+    /// The other workers.
+    Neighbours(Vec<Reins>),
+    /// Another worker lends one of our ports, or no longer does.
+    LentElsewhere { family: Family, port: u16, is_lent: bool },
     Stop,
 }
 
-struct Reins {
+/// How to reach a worker.
+#[derive(Clone)]
+pub(super) struct Reins {
     commands: Sender<Command>,
     waker: Arc<mio::Waker>,
+}
+
+impl Reins {
+    /// Tells a worker something; one that is gone takes no commands, which `stop` reports.
+    pub(super) fn tell(&self, command: Command) {
+        if self.commands.send(command).is_ok()
+            && let Err(error) = self.waker.wake()
+        {
+            tracing::warn!(%error, "a relay worker could not be woken");
+        }
+    }
 }
 
 /// A running relay. Dropping it stops it.
@@ -119,7 +136,7 @@ pub(crate) fn start(config: RelayConfig, sink: impl Fn(Usage) + Send + Sync + 's
     let (first, last) = (u32::from(*config.ports.start()), u32::from(*config.ports.end()));
     // Shares begin at even ports, so that pairs are not cut.
     let share = ((last + 1).saturating_sub(first) / count as u32).max(2) & !1;
-    let mut reins = Vec::new();
+    let mut reins: Vec<Reins> = Vec::new();
     let mut threads = Vec::new();
     for (number, sockets) in sockets.into_iter().enumerate() {
         let begin = first + share * number as u32;
@@ -146,6 +163,10 @@ pub(crate) fn start(config: RelayConfig, sink: impl Fn(Usage) + Send + Sync + 's
         reins.push(Reins { commands, waker: worker.waker() });
         let thread = std::thread::Builder::new().name(format!("relay-{number}")).spawn(move || worker.run())?;
         threads.push(thread);
+    }
+    for (at, worker) in reins.iter().enumerate() {
+        let others = reins.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, reins)| reins.clone());
+        worker.tell(Command::Neighbours(others.collect()));
     }
     Ok(RelayHandle { addresses, reins, threads: Mutex::new(threads), tls, next: AtomicUsize::new(0) })
 }
@@ -234,12 +255,8 @@ impl RelayHandle {
     }
 
     fn tell(&self, at: usize, command: Command) {
-        let Some(reins) = self.reins.get(at) else { return };
-        // A worker that is gone takes no commands; `stop` reports it.
-        if reins.commands.send(command).is_ok()
-            && let Err(error) = reins.waker.wake()
-        {
-            tracing::warn!(%error, "a relay worker could not be woken");
+        if let Some(reins) = self.reins.get(at) {
+            reins.tell(command);
         }
     }
 }

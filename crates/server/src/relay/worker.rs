@@ -8,13 +8,13 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use centrale_model::{Time, Timestamp};
-use centrale_relay::{ClientAddr, Config, Head, Output, PeerAddr, RelayId, Server, Transport, Verdict};
+use centrale_relay::{ClientAddr, Config, Family, Head, Output, PeerAddr, RelayId, Server, Transport, Verdict};
 use mio::net::{TcpStream, UdpSocket};
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSocketState};
 
 use super::config::StreamLimits;
-use super::handle::{Command, RelayStats, ShellStats, TlsConfig, UsageSink, time_since};
+use super::handle::{Command, Reins, RelayStats, ShellStats, TlsConfig, UsageSink, time_since};
 use super::listen;
 use super::outgoing::{Destination, Outgoing, Parcel, Via};
 use super::stream::{Outcome, READ_SIZE, Stream};
@@ -152,6 +152,7 @@ pub(super) struct Worker {
     registry: Registry,
     waker: Arc<Waker>,
     inbox: Receiver<Command>,
+    neighbours: Vec<Reins>,
     sink: UsageSink,
     zero: Instant,
     /// The wall clock when `zero` was taken.
@@ -221,6 +222,7 @@ impl Worker {
             registry,
             waker,
             inbox,
+            neighbours: Vec::new(),
             sink,
             zero,
             wall_at_zero,
@@ -412,8 +414,16 @@ impl Worker {
                     }
                 }
                 Output::Disconnect { client } => self.close_stream(client.door & !STREAM_DOOR, now),
+                Output::Borrowed { family, port } => self.tell_neighbours(family, port, true),
+                Output::Returned { family, port } => self.tell_neighbours(family, port, false),
                 Output::Usage(usage) => (self.sink)(usage),
             }
+        }
+    }
+
+    fn tell_neighbours(&self, family: Family, port: u16, is_lent: bool) {
+        for neighbour in &self.neighbours {
+            neighbour.tell(Command::LentElsewhere { family, port, is_lent });
         }
     }
 
@@ -667,7 +677,11 @@ impl Worker {
                 }
                 Ok(Command::Stats(answer)) => {
                     // Nobody may be waiting any more; that is theirs to know.
-                    drop(answer.try_send(self.stats()));
+                    let _ = answer.try_send(self.stats());
+                }
+                Ok(Command::Neighbours(others)) => self.neighbours = others,
+                Ok(Command::LentElsewhere { family, port, is_lent }) => {
+                    self.server.lent_elsewhere(family, port, is_lent);
                 }
                 Ok(Command::Stop) | Err(TryRecvError::Disconnected) => {
                     self.is_stopping = true;
