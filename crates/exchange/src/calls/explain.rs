@@ -224,9 +224,13 @@ fn path_in_words(legs: &[LegStory]) -> String {
         3 => "through the relay over TCP",
         _ => "through the relay over TLS",
     };
-    match legs.iter().filter_map(|leg| leg.selected.as_ref()).map(indirectness).max() {
-        Some(rank) => words(rank).to_owned(),
-        None => "no media path was reported".to_owned(),
+    let ranks: Vec<u8> = legs.iter().filter_map(|leg| leg.selected.as_ref()).map(indirectness).collect();
+    // A relay may be seen by one side only. Without one the more direct view is the true one: a host candidate that was checked
+    // before it was signalled looks like a reflexive one to the other side.
+    match (ranks.iter().max(), ranks.iter().min()) {
+        (Some(relayed @ 2..), _) => words(*relayed).to_owned(),
+        (_, Some(direct)) => words(*direct).to_owned(),
+        (_, None) => "no media path was reported".to_owned(),
     }
 }
 
