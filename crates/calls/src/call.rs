@@ -133,6 +133,9 @@ impl Call {
     /// Takes one input at one moment.
     pub fn handle(&mut self, input: Input, now: Time) {
         self.now = self.now.max(now);
+        if input == Input::TakenOver {
+            self.deadlines.put_off(self.now + Timers::TAKE_OVER_GRACE);
+        }
         while let Some(why) = self.deadlines.take_due(self.now) {
             self.expire(why);
         }
@@ -193,7 +196,7 @@ impl Call {
             Input::Lost { leg, is_leaving } => self.lost(leg, is_leaving),
             Input::Back(leg) => self.back(leg),
             Input::TokenOver(leg) => self.token_over(leg),
-            Input::Tick => {}
+            Input::TakenOver | Input::Tick => {}
         }
     }
 
@@ -306,10 +309,10 @@ impl Call {
 
     /// The call as a connected leg sees it: its own hold wins over the other side's (B-CALL-5).
     fn talk_state(&self, leg: LegId) -> CallState {
-        let others_hold = self.legs.iter().any(|other| other.id != leg && other.is_holding());
+        let somebody_holds = self.legs.iter().any(|other| other.is_holding());
         if self.leg(leg).is_some_and(Leg::is_holding) {
             CallState::LocalHold
-        } else if others_hold {
+        } else if somebody_holds {
             CallState::RemoteHold
         } else {
             CallState::Connected

@@ -218,6 +218,10 @@ pub enum Input {
     Back(LegId),
     /// The leg's token is over or revoked and was not refreshed.
     TokenOver(LegId),
+    /// The call's host was away, and the call was restored from its snapshot.
+    /// From: the switchboard, as the first input after restoring. Effect: deadlines that passed meanwhile are given
+    /// [`Timers::TAKE_OVER_GRACE`](crate::Timers::TAKE_OVER_GRACE), so that nobody pays for a silence that was the host's.
+    TakenOver,
     /// Nothing but time.
     Tick,
 }

@@ -45,6 +45,14 @@ pub struct Timers {
     pub transfer: Duration,
 }
 
+impl Timers {
+    /// What is left at least of each wait when a call was restored on a host.
+    ///
+    /// 20 s: event connections come back within 5 s of a restart, and what their clients meant to say follows. Lower: calls end that
+    /// could have gone on. Higher: ghosts stay that much longer after a restart.
+    pub const TAKE_OVER_GRACE: Duration = Duration::from_secs(20);
+}
+
 impl Default for Timers {
     fn default() -> Timers {
         Timers {
@@ -92,6 +100,11 @@ impl Deadlines {
     pub(crate) fn set(&mut self, why: Why, at: Time) {
         self.clear(why);
         self.0.insert((at, why));
+    }
+
+    /// Waits for nothing sooner than `least`.
+    pub(crate) fn put_off(&mut self, least: Time) {
+        self.0 = self.0.iter().map(|(at, why)| (*at.max(&least), *why)).collect();
     }
 
     /// No longer waits for `why`.

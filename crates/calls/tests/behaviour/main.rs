@@ -15,6 +15,7 @@ mod ringing;
 mod script;
 mod sending;
 mod start;
+mod take_over;
 mod token;
 mod transfer;
 mod view;

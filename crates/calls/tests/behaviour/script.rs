@@ -165,6 +165,7 @@ pub(crate) fn every_input(leg: LegId) -> Vec<Input> {
         Input::Lost { leg, is_leaving: true },
         Input::Back(leg),
         Input::TokenOver(leg),
+        Input::TakenOver,
         Input::Tick,
     ]
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use centrale_calls::{Call, Input, LegState, MediaReport, Sending};
+use centrale_calls::{Call, Input, LegState, MediaReport, Sending, Timers};
 use centrale_model::{CallState, EndReason, LegId, Time};
 
 const CALLER: LegId = LegId(0);
@@ -34,6 +34,8 @@ pub(crate) struct Model {
     /// Since when a leg is away, until when it may be, and what it is told then.
     away: BTreeMap<LegId, (Time, EndReason)>,
     placed: Option<Time>,
+    /// Until the host is there for as long as it must be, nobody is found to be late.
+    least: Time,
     silence: Option<Time>,
     transfer: Option<Time>,
     transfers: u32,
@@ -41,6 +43,13 @@ pub(crate) struct Model {
 
 impl Model {
     pub(crate) fn step(&mut self, input: &Input, now: Time) {
+        if *input == Input::TakenOver {
+            self.least = now + Timers::TAKE_OVER_GRACE;
+            let windows = self.away.values_mut().map(|(at, _)| at);
+            for at in windows.chain(&mut self.silence).chain(&mut self.transfer) {
+                *at = self.least.max(*at);
+            }
+        }
         while let Some((at, why)) = self.due().filter(|(at, _)| *at <= now) {
             self.expire(at, why, now);
         }
@@ -54,7 +63,7 @@ impl Model {
         if self.over.is_some() {
             return None;
         }
-        let after = |secs| self.placed.map(|at| at + Duration::from_secs(secs));
+        let after = |secs| self.placed.map(|at| self.least.max(at + Duration::from_secs(secs)));
         let mut all = Vec::new();
         if self.winner.is_none() {
             all.extend(after(85).filter(|_| !self.has_alerted).map(|at| (at, Why::Nobody)));
@@ -213,7 +222,7 @@ impl Model {
                 let reason = EndReason::TOKEN_INVALID;
                 self.lose(*leg, reason, reason, reason, now);
             }
-            Input::Candidates(..) | Input::Tick => {}
+            Input::Candidates(..) | Input::TakenOver | Input::Tick => {}
             Input::Media(_, MediaReport::Interrupted | MediaReport::Failed) => {
                 unreachable!("broken media is not part of the model")
             }

@@ -109,7 +109,12 @@ impl World {
                 let late =
                     if self.chance.percent(20) { Duration::from_millis(self.chance.below(40)) } else { Duration::ZERO };
                 let until = next.unwrap_or(Time::FOREVER);
-                self.feed(Input::Tick, (at + late).min(until));
+                if !has_vanished && self.chance.percent(4) {
+                    // The host was dead when the deadline came, and another takes over.
+                    self.feed(Input::TakenOver, (at + late * 100).min(until));
+                } else {
+                    self.feed(Input::Tick, (at + late).min(until));
+                }
                 continue;
             }
             let Some(((at, _), event)) = self.plan.pop_first() else {
