@@ -83,6 +83,8 @@ export class LiveAgent implements CallAgent, CallHost {
   /** Rings that nobody listened for yet. */
   private unheard: RingingCall[] = [];
   private live: LiveCall[] = [];
+  /** Calls found again after a reload that nobody was told of yet: the app listens only once it has the agent. */
+  private unseen: LiveCall[] = [];
   private state: ConnectionState = 'Disconnected';
   private servers: IceConfiguration = { stun: [], turn: [], expiresAt: 0 };
   private isDisposed = false;
@@ -199,6 +201,9 @@ export class LiveAgent implements CallAgent, CallHost {
     if (event === 'incomingCall' && this.unheard.length > 0) {
       queueMicrotask(() => this.unheard.splice(0).forEach((ring) => this.announce(ring)));
     }
+    if (event === 'callsUpdated' && this.unseen.length > 0) {
+      queueMicrotask(() => this.emitter.emit('callsUpdated', { added: this.unseen.splice(0), removed: [] }));
+    }
   }
 
   off<Name extends keyof AgentEvents>(event: Name, listener: (payload: AgentEvents[Name]) => void): void {
@@ -246,6 +251,7 @@ export class LiveAgent implements CallAgent, CallHost {
 
   ended(call: LiveCall): void {
     this.live = this.live.filter((other) => other !== call);
+    this.unseen = this.unseen.filter((other) => other !== call);
     this.emitter.emit('callsUpdated', { added: [], removed: [call] });
   }
 
@@ -323,7 +329,12 @@ export class LiveAgent implements CallAgent, CallHost {
       const isCaller = view.direction === 'Outgoing';
       const caller = isCaller || !other ? callerInfoOf(this.rawId, this.displayName) : callerInfoOf(other.identity, other.displayName);
       const call = new LiveCall(this, view.callId, view.direction, caller);
-      this.add(call);
+      this.live = [...this.live, call];
+      if (this.emitter.count('callsUpdated') > 0) {
+        this.show(call);
+      } else {
+        this.unseen.push(call);
+      }
       void call.restore(view);
     }
   }
@@ -351,7 +362,11 @@ export class LiveAgent implements CallAgent, CallHost {
   /** Apps learn of a call after they got it from the method that made it. */
   private add(call: LiveCall): void {
     this.live = [...this.live, call];
-    queueMicrotask(() => this.emitter.emit('callsUpdated', { added: [call], removed: [] }));
+    queueMicrotask(() => this.show(call));
+  }
+
+  private show(call: LiveCall): void {
+    this.emitter.emit('callsUpdated', { added: [call], removed: [] });
   }
 
   private ring(incoming: Incoming): void {

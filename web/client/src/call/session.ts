@@ -18,17 +18,17 @@ import { figures } from './report.js';
 import type { Figures } from './report.js';
 
 /** How often the path is looked at, in milliseconds. Lower: a dead path is seen sooner; higher: less work. */
-const LOOK_MS = 2_000;
+const LOOK_MS = 1_000;
 
 /**
  * After how long without anything received a path counts as dead, in milliseconds: while media flowed, and while little did
  * (consent checks come every 2.5 s in Chromium, up to 6 s elsewhere; RFC 7675 section 5.1).
  */
-const STALL_BUSY_MS = 4_000;
+const STALL_BUSY_MS = 3_000;
 const STALL_IDLE_MS = 10_000;
 
 /** Bytes between two looks that count as media. */
-const BUSY_BYTES = 1_500;
+const BUSY_BYTES = 1_000;
 
 /** How often quality is reported, in milliseconds. */
 const QUALITY_MS = 10_000;
@@ -71,7 +71,7 @@ export class Session {
   private cancelLook: Disposer | undefined;
   private readonly bornAt: number;
   private setupMs: number | undefined;
-  private last: { received: number; changedAt: number; bytes: number; isBusy: boolean } | undefined;
+  private last: { received: number; bytes: number; changedAt: number; busyAt: number } | undefined;
   private reportedAt = 0;
 
   constructor(private readonly options: SessionOptions) {
@@ -238,6 +238,11 @@ export class Session {
 
   private async take(description: Description): Promise<void> {
     const peer = this.peer;
+    if (peer?.signalingState === 'closed' && description.epoch === peer.epoch) {
+      // The browser ended it (out of resources, or the app did); no answer can be given on it.
+      this.rebuild(peer.epoch + 1);
+      return;
+    }
     const verdict = judge(description, {
       epoch: peer?.epoch ?? -1,
       signalingState: peer?.signalingState ?? 'closed',
@@ -361,12 +366,15 @@ export class Session {
     const last = this.last;
     if (!last || seen.received !== last.received) {
       const isBusy = last !== undefined && seen.bytesReceived - last.bytes > BUSY_BYTES;
-      this.last = { received: seen.received, changedAt: now, bytes: seen.bytesReceived, isBusy };
+      const busyAt = isBusy ? now : (last?.busyAt ?? Number.NEGATIVE_INFINITY);
+      this.last = { received: seen.received, bytes: seen.bytesReceived, changedAt: now, busyAt };
       if (last && this.peer?.connection.connectionState === 'connected') {
         this.step(() => this.machine.flowing());
       }
     } else {
-      const patience = last.isBusy && this.options.isMediaAllowed() ? STALL_BUSY_MS : STALL_IDLE_MS;
+      // The last look before silence saw only part of a second.
+      const wasBusy = last.changedAt - last.busyAt < 2 * LOOK_MS;
+      const patience = wasBusy && this.options.isMediaAllowed() ? STALL_BUSY_MS : STALL_IDLE_MS;
       if (now - last.changedAt >= patience) {
         this.last = { ...last, changedAt: now };
         this.step(() => this.machine.stalled(now));
