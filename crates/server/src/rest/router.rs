@@ -169,10 +169,15 @@ impl Router {
             segments.pop();
         }
         let first = segments.first().map(|first| first.to_ascii_lowercase()).unwrap_or_default();
-        let shelf = self.shelves.get(&(segments.len(), first)).into_iter().flatten().chain(&self.loose);
+        let shelf = self.shelves.get(&(segments.len(), first)).into_iter().flatten();
         let mut allowed = Vec::new();
         let mut browser = false;
-        for route in shelf.filter(|route| route.segments.len() == segments.len()) {
+        let loose = self.loose.iter().filter(|route| route.segments.len() == segments.len());
+        for (route, is_loose) in shelf.map(|route| (route, false)).chain(loose.map(|route| (route, true))) {
+            // A file at the root is looked for only where nothing else is.
+            if is_loose && !allowed.is_empty() {
+                break;
+            }
             let mut params = Vec::new();
             let fits = route.segments.iter().zip(&segments).all(|(segment, text)| segment.matches(text, &mut params));
             if !fits {
@@ -233,5 +238,16 @@ mod tests {
             Found::Methods { allowed, .. } if allowed == [Method::Post]
         ));
         assert!(matches!(router().find(&http::Method::GET, "/nothing"), Found::Nowhere));
+    }
+
+    #[test]
+    fn a_file_at_the_root_does_not_hide_that_a_method_is_wrong() {
+        let mut routes = Routes::new();
+        let nothing = |_, _| async { super::super::answer::empty(http::StatusCode::OK) };
+        routes.raw(Method::Post, "/identities", false, nothing);
+        routes.raw(Method::Get, "/{file}", false, nothing);
+        let router = routes.build();
+        assert!(matches!(router.find(&http::Method::GET, "/identities"), Found::Methods { .. }));
+        assert!(matches!(router.find(&http::Method::GET, "/favicon.ico"), Found::Route { .. }));
     }
 }
