@@ -13,7 +13,7 @@ use centrale_calls::{
     Call, Candidates, Description, DescriptionKind, Device, Input, MediaReport, Origin, Output, Sealed, Sending,
     Target, Timers, TransferTarget,
 };
-use centrale_model::{CallId, EndReason, EndpointId, Identity, LegId, ParticipantId, Time};
+use centrale_model::{EndReason, CallId, EndReason, EndpointId, Identity, LegId, ParticipantId, Time};
 
 use crate::bytes::Bytes;
 use crate::reach::reached;
@@ -141,7 +141,7 @@ impl World {
     fn start(&mut self, bytes: &mut Bytes<'_>) -> Input {
         let kind = bytes.byte();
         let devices = (0..kind % 4).map(|_| self.device(bytes.byte())).collect();
-        let target = Target { identity: person(2), devices, is_registered: kind & 4 != 0 };
+        let target = Target { identity: person(2), devices, absence: if kind & 4 != 0 { EndReason::OFFLINE } else { EndReason::NO_ENDPOINT } };
         let origin = Origin::TransferOf {
             call: CallId::from_u128(2),
             transfer: 0,

@@ -1,6 +1,6 @@
 //! What can happen to a call.
 
-use centrale_model::{CallId, EndpointId, Identity, LegId, ParticipantId};
+use centrale_model::{CallId, EndReason, EndpointId, Identity, LegId, ParticipantId};
 use serde::{Deserialize, Serialize};
 
 /// Text that passes through without being read: SDP, a candidate line, a custom context.
@@ -69,8 +69,8 @@ pub struct Target {
     pub identity: Identity,
     /// Devices to ring. Empty: none is online.
     pub devices: Vec<Device>,
-    /// Some device is registered, even if none is online.
-    pub is_registered: bool,
+    /// Why the call ends when there is no device to ring: no endpoint, offline, no trunk.
+    pub absence: EndReason,
 }
 
 /// Where a call comes from when it is not simply dialled.
@@ -200,7 +200,7 @@ pub enum Input {
         /// Which transfer of this call.
         transfer: u32,
         /// Answered, or over with a reason.
-        outcome: Result<(), centrale_model::EndReason>,
+        outcome: Result<(), EndReason>,
     },
     /// The other call took this one's place (consultative transfer): ends with `TRANSFERRED`.
     Replaced,

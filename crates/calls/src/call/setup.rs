@@ -34,10 +34,8 @@ impl Call {
             self.deadlines.set(Why::Establish, self.now + self.timers.establish);
             self.deadlines.set(Why::Ring, self.now + self.timers.ring);
             self.end_when_none_rings();
-        } else if target.is_registered {
-            self.end_unanswered(EndReason::OFFLINE);
         } else {
-            self.end_unanswered(EndReason::NO_ENDPOINT);
+            self.end_unanswered(target.absence);
         }
     }
 

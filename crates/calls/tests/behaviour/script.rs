@@ -191,7 +191,7 @@ impl Start {
             endpoint: endpoint(100),
             participant_id: place(100),
             display_name: Some("Alice".to_owned()),
-            targets: vec![Target { identity: bob(), devices: self.devices.clone(), is_registered: self.is_registered }],
+            targets: vec![Target { identity: bob(), devices: self.devices.clone(), absence: absence(self.is_registered) }],
             offer: description(DescriptionKind::Offer, 0),
             sending: alice_sends(),
             origin: self.origin.clone(),
@@ -373,4 +373,9 @@ pub(crate) fn answered_on(leg: LegId) -> Vec<Output> {
 /// Several groups of outputs, one after the other.
 pub(crate) fn all<const N: usize>(groups: [Vec<Output>; N]) -> Vec<Output> {
     groups.into_iter().flatten().collect()
+}
+
+/// Why a call ends that finds no device.
+fn absence(is_registered: bool) -> EndReason {
+    if is_registered { EndReason::OFFLINE } else { EndReason::NO_ENDPOINT }
 }

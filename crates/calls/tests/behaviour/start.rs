@@ -82,7 +82,7 @@ fn the_callers_own_device_and_repeated_devices_do_not_ring() {
 
 #[test]
 fn a_call_to_none_or_to_several_is_refused() {
-    let target = |identity| Target { identity, devices: vec![device(1)], is_registered: true };
+    let target = |identity| Target { identity, devices: vec![device(1)], absence: EndReason::OFFLINE };
     for targets in [vec![], vec![target(bob()), target(carol())]] {
         let mut input = Start::default().input();
         if let Input::Start { targets: of_input, .. } = &mut input {

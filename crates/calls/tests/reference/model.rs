@@ -115,10 +115,10 @@ impl Model {
                 for device in &targets[0].devices {
                     self.add(bits(device.endpoint), device.is_busy);
                 }
-                match (self.legs.len(), targets[0].is_registered) {
-                    (1, true) => self.end(now, EndReason::OFFLINE, &[]),
-                    (1, false) => self.end(now, EndReason::NO_ENDPOINT, &[]),
-                    _ => self.end_if_nothing_rings(now),
+                if self.legs.len() == 1 {
+                    self.end(now, targets[0].absence, &[]);
+                } else {
+                    self.end_if_nothing_rings(now);
                 }
             }
             Input::DeviceAppeared { device, .. } => {

@@ -282,6 +282,7 @@ pub fn reason_in_words(reason: EndReason) -> String {
         EndReason::ACCEPTED_ELSEWHERE => "answered on another device",
         EndReason::NOT_ANSWERED => "not answered in time",
         EndReason::NO_ENDPOINT => "the callee has no registered endpoint",
+        EndReason::NO_TRUNK => "no trunk leads to telephones",
         EndReason::OFFLINE => "the callee is registered, but offline",
         EndReason::BUSY => "busy",
         EndReason::SETUP_UNFINISHED => "the callee did not finish set-up",

@@ -1,7 +1,7 @@
 //! From the wire's words to the call machine's and back. No rule lives here.
 
 use centrale_calls as machine;
-use centrale_model::{CallId, EndReason, Identity};
+use centrale_model::CallId;
 use centrale_wire::signal as wire;
 
 use crate::{Error, Result};
@@ -173,15 +173,6 @@ pub(crate) fn candidates_in(sdp: &str) -> Vec<wire::CandidateReport> {
         }
     }
     found
-}
-
-/// The raw id of an identity that can never be called, and why.
-pub(crate) fn unreachable_reason(identity: &Identity, resource: centrale_model::ResourceId) -> Option<EndReason> {
-    match identity {
-        Identity::User { resource: of, .. } if *of == resource => None,
-        Identity::User { .. } | Identity::Unknown(_) => Some(EndReason::NO_ENDPOINT),
-        Identity::Phone(_) => Some(EndReason::NO_TRUNK),
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Placing a call: who is called, where it rings.
 
 use centrale_calls::{Device, Input, Origin, Sealed, Target, TransferTarget};
-use centrale_model::{Identity, ParticipantId};
+use centrale_model::{EndReason, Identity, ParticipantId, ResourceId};
 use centrale_wire::client::{CallStarted, StartCall};
 use centrale_wire::signal as wire;
 
@@ -96,9 +96,8 @@ impl Switchboard {
         origin: &Origin,
     ) -> Result<Target> {
         let ctx = self.context();
-        let nobody = Target { identity: identity.clone(), devices: Vec::new(), is_registered: false };
-        if speak::unreachable_reason(identity, ctx.resource).is_some() {
-            return Ok(nobody);
+        if let Some(absence) = unreachable(identity, ctx.resource) {
+            return Ok(Target { identity: identity.clone(), devices: Vec::new(), absence });
         }
         let store = ctx.store.as_ref();
         let known = endpoints::of(store, identity).await?;
@@ -122,7 +121,8 @@ impl Switchboard {
                 }
             })
             .collect();
-        Ok(Target { identity: identity.clone(), devices, is_registered: !known.is_empty() })
+        let absence = if known.is_empty() { EndReason::NO_ENDPOINT } else { EndReason::OFFLINE };
+        Ok(Target { identity: identity.clone(), devices, absence })
     }
 
     /// The transfer that a new call carries out: it must have been asked of this very user.
@@ -154,6 +154,15 @@ pub(super) fn transfer_target(said: &wire::TransferTarget) -> Result<TransferTar
         wire::TransferTarget::Call { identity: None, .. } => {
             Err(Error::validation("target", "There is no such call to transfer to."))
         }
+    }
+}
+
+/// Why an identity can never ring here; `None` when it may.
+fn unreachable(identity: &Identity, resource: ResourceId) -> Option<EndReason> {
+    match identity {
+        Identity::User { resource: of, .. } if *of == resource => None,
+        Identity::User { .. } | Identity::Unknown(_) => Some(EndReason::NO_ENDPOINT),
+        Identity::Phone(_) => Some(EndReason::NO_TRUNK),
     }
 }
 

@@ -291,7 +291,9 @@ impl Switchboard {
             // Its first step is being kept at this moment, or its node died before: either way there is nothing to ask it.
             return Err(Error::unavailable("the call is just being placed"));
         };
-        let hosted = Hosted::from_snapshot(snapshot)?;
+        let mut hosted = Hosted::from_snapshot(snapshot)?;
+        // Deadlines that passed while nobody kept time get a little longer, so that clients can come back first.
+        hosted.step(Input::TakenOver, self.0.ctx.now(), &mut Vec::new());
         let lost: Vec<(LegId, EndpointId)> = hosted
             .call
             .legs()
