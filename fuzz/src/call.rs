@@ -13,7 +13,7 @@ use centrale_calls::{
     Call, Candidates, Description, DescriptionKind, Device, Input, MediaReport, Origin, Output, Sealed, Sending,
     Target, Timers, TransferTarget,
 };
-use centrale_model::{EndReason, CallId, EndReason, EndpointId, Identity, LegId, ParticipantId, Time};
+use centrale_model::{CallId, EndReason, EndpointId, Identity, LegId, ParticipantId, Time};
 
 use crate::bytes::Bytes;
 use crate::reach::reached;
