@@ -71,8 +71,9 @@ impl Server {
     /// The verdict's payload is all of it.
     #[inline]
     pub fn from_peer(&mut self, relay: RelayId, peer: PeerAddr, bytes: &[u8], now: Time) -> Verdict {
-        let slot = relay.slot();
-        if !self.allocations.get(slot as usize).is_some_and(|allocation| allocation.is_live) {
+        let (slot, family) = (relay.slot(), relay.family());
+        let is_open = self.allocations.get(slot as usize).is_some_and(|a| a.is_live && a.open[family as usize]);
+        if !is_open || Family::of(peer.0.ip()) != family {
             self.stats.dropped_no_allocation += 1;
             return Verdict::Nothing;
         }
