@@ -18,7 +18,7 @@ build: web
 
 web:
 	@scripts/need build
-	@scripts/need web web/client web/demo
+	@scripts/need web web/client
 	cd web/client && npm run --silent build
 	cd web/demo && npm run --silent build
 
