@@ -5,7 +5,7 @@
  * person and another tab another. On a real exchange people paste a token, which stays in memory.
  */
 
-import type { CommunicationTokenCredential } from '/sdk/calling.js';
+import type { TokenCredential } from '/sdk/calling.js';
 
 const KEY = 'centrale.page.user';
 const NAME = 'centrale.page.name';
@@ -16,7 +16,7 @@ const EARLY = 10 * 60_000;
 /** Who this tab is, and what proves it. */
 export interface Identity {
   id: string;
-  credential: CommunicationTokenCredential;
+  credential: TokenCredential;
 }
 
 interface Issued {

@@ -162,8 +162,8 @@ export class Media {
     drawing(mic, this.isMicOn ? 'mic' : 'mic-off');
     const cam = byId('lobby-cam');
     const isOn = this.camera !== undefined;
-    cam.toggleAttribute('data-off', !isOn);
     cam.setAttribute('aria-pressed', String(isOn));
+    show(byId('lobby-meter'), this.isMicOn);
     drawing(cam, isOn ? 'cam' : 'cam-off');
     this.onChange();
   }

@@ -3,13 +3,16 @@
 const FIRST = ['Amber', 'Quiet', 'Brisk', 'Copper', 'Clever', 'Gentle', 'Golden', 'Bright', 'Jolly', 'Kind', 'Lucky', 'Mellow', 'Noble', 'Proud', 'Silver', 'Swift'];
 const SECOND = ['Otter', 'Heron', 'Badger', 'Lynx', 'Magpie', 'Marten', 'Osprey', 'Puffin', 'Robin', 'Stoat', 'Swallow', 'Tern', 'Thrush', 'Vole', 'Wren', 'Hare'];
 
-/** A small, stable number of a text (FNV-1a). */
+/** A small, stable number of a text (FNV-1a, mixed). */
 function hash(text: string): number {
   let value = 0x811c9dc5;
   for (const character of text) {
     value = Math.imul(value ^ (character.codePointAt(0) ?? 0), 0x01000193);
   }
-  return value >>> 0;
+  // Neighbouring texts shall not look alike (the finalizer of MurmurHash3).
+  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
+  return (value ^ (value >>> 16)) >>> 0;
 }
 
 /** A friendly name for a raw id. */

@@ -1,7 +1,7 @@
 /** The page at /: signs in, shows the lobby, rings, and opens calls and the console. */
 
 import { CallClient } from '/sdk/calling.js';
-import type { Call, CallAgent, CommunicationIdentifierKind, IncomingCall } from '/sdk/calling.js';
+import type { Call, CallAgent, CallerInfo, IncomingCall } from '/sdk/calling.js';
 import { openConsole } from './console/view.js';
 import { byId, copy, notice, show, toast } from './dom.js';
 import { devIdentity, keepName, NoTokens, ownName, pastedIdentity, type Identity } from './identity.js';
@@ -82,7 +82,7 @@ async function connect(): Promise<void> {
   agent.on('incomingCall', ({ incomingCall }) => rings(incomingCall));
   agent.on('connectionStateChanged', ({ newValue, reason }) => {
     if (newValue === 'Connected') {
-      presence('ready', `You are ${page.name}`);
+      presence('ready', page.name);
     } else {
       presence('bad', reason === 'invalidToken' ? 'Signed out: the token is over' : 'Reconnecting…');
     }
@@ -90,7 +90,7 @@ async function connect(): Promise<void> {
   // A call that was there before this page was reloaded.
   agent.on('callsUpdated', ({ added }) => added.filter((call) => call.direction === 'Incoming' || !page.stage).forEach(adopt));
   agent.calls.forEach(adopt);
-  presence('ready', `You are ${page.name}`);
+  presence('ready', page.name);
 }
 
 /** Microphone, preview and meter, when the browser allows them without asking; asking waits for a click. */
@@ -136,6 +136,7 @@ function route(): void {
 
 function presence(state: '' | 'ready' | 'bad', text: string): void {
   byId('presence').dataset.state = state;
+  show(byId('presence-you'), state === 'ready');
   byId('presence-text').textContent = text;
 }
 
@@ -157,6 +158,7 @@ function paintLobby(): void {
   if (invitedId) {
     byId('invited-name').textContent = nameOf(invitedId);
     byId('lobby-title').textContent = 'Ready when you are.';
+    paint(byId('invited-avatar'), invitedId, nameOf(invitedId));
   }
   paint(byId('preview-avatar'), identity.id, name);
   show(byId('preview-avatar'), !page.media?.camera);
@@ -278,7 +280,7 @@ function open(call: Call, remoteId: string): void {
     history.replaceState(null, '', location.pathname + location.search);
   }
   go('stage');
-  byId('mic').focus({ preventScroll: true });
+  byId('main').focus({ preventScroll: true });
 }
 
 function over(call: Call, stage: Stage, remoteId: string): void {
@@ -287,7 +289,7 @@ function over(call: Call, stage: Stage, remoteId: string): void {
   page.media?.stopCamera();
   page.media?.paint();
   const reason = call.callEndReason;
-  const { title, why } = endingOf(reason?.code ?? 0, reason?.subCode ?? 0, stage.memory.wasConnected, stage.remoteName);
+  const { title, why } = endingOf(reason?.code ?? 0, reason?.subCode ?? 0, stage.memory, stage.remoteName);
   byId('over-title').textContent = title;
   byId('over-why').textContent = why;
   const facts: [string, string][] = [];
@@ -340,7 +342,7 @@ function identifierOf(rawId: string): { communicationUserId: string } | { phoneN
   return rawId.startsWith('4:') ? { phoneNumber: rawId.slice(2) } : { id: rawId };
 }
 
-function rawIdOf(identifier: CommunicationIdentifierKind | undefined): string {
+function rawIdOf(identifier: CallerInfo['identifier']): string {
   switch (identifier?.kind) {
     case 'communicationUser':
       return identifier.communicationUserId;
@@ -383,7 +385,7 @@ function wire(): void {
       media.isMicOn = !media.isMicOn;
       media.paint();
       if (media.isMicOn) {
-        void media.askMicrophone().then((isAllowed) => isAllowed && page.view === 'lobby' && media.startMeter());
+        void media.askMicrophone().then((isAllowed) => (isAllowed && page.view === 'lobby' ? media.startMeter() : undefined));
       } else {
         media.stopMeter();
       }

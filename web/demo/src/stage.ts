@@ -26,12 +26,13 @@ const CURVE = 60;
 export interface Memory {
   seconds: number;
   wasConnected: boolean;
+  hungUpHere: boolean;
   path?: string;
 }
 
 /** Shows one call until it is over. */
 export class Stage {
-  readonly memory: Memory = { seconds: 0, wasConnected: false };
+  readonly memory: Memory = { seconds: 0, wasConnected: false, hungUpHere: false };
   private readonly views = new Map<RemoteVideoStream, VideoStreamRendererView>();
   private readonly opening = new Set<RemoteVideoStream>();
   private selfView: VideoStreamRendererView | undefined;
@@ -45,7 +46,7 @@ export class Stage {
   constructor(
     private readonly call: Call,
     private readonly media: Media,
-    private readonly self: { id: string; name: string },
+    self: { id: string; name: string },
     private readonly remoteId: string,
     private readonly onOver: (stage: Stage) => void,
   ) {
@@ -63,7 +64,8 @@ export class Stage {
   }
 
   get remoteName(): string {
-    return this.call.remoteParticipants[0]?.displayName || this.call.callerInfo?.displayName || nameOf(this.remoteId);
+    const caller = this.call.direction === 'Incoming' ? this.call.callerInfo?.displayName : undefined;
+    return this.call.remoteParticipants[0]?.displayName || caller || nameOf(this.remoteId);
   }
 
   private listen(): void {
@@ -244,15 +246,14 @@ export class Stage {
     const { call } = this;
     const isOnHold = call.state === 'LocalHold';
     const isUp = call.state === 'Connected';
-    button('mic', { isOn: !call.isMuted, icon: call.isMuted ? 'mic-off' : 'mic', label: call.isMuted ? 'Unmute' : 'Mute', isOffRed: true });
-    button('cam', {
-      isOn: call.isLocalVideoStarted,
-      icon: call.isLocalVideoStarted ? 'cam' : 'cam-off',
-      label: call.isLocalVideoStarted ? 'Stop video' : 'Video',
-    });
-    button('screen', { isOn: call.isScreenSharingOn, icon: 'screen', label: call.isScreenSharingOn ? 'Stop sharing' : 'Share', isActive: call.isScreenSharingOn });
-    button('hold', { isOn: isOnHold, icon: isOnHold ? 'play' : 'pause', label: isOnHold ? 'Resume' : 'Hold', isActive: isOnHold });
-    byId<HTMLButtonElement>('screen').disabled = !isUp || !('getDisplayMedia' in (navigator.mediaDevices ?? {}));
+    const { isMuted, isLocalVideoStarted: hasVideo, isScreenSharingOn: isSharing } = call;
+    button('mic', { icon: isMuted ? 'mic-off' : 'mic', label: isMuted ? 'Unmute' : 'Mute', says: isMuted ? 'Unmute (M)' : 'Mute (M)', isRed: isMuted });
+    button('cam', { icon: hasVideo ? 'cam' : 'cam-off', label: 'Camera', says: hasVideo ? 'Stop the camera (V)' : 'Start the camera (V)' });
+    button('screen', { icon: 'screen', label: isSharing ? 'Stop' : 'Share', says: isSharing ? 'Stop sharing the screen' : 'Share the screen', isActive: isSharing });
+    button('hold', { icon: isOnHold ? 'play' : 'pause', label: isOnHold ? 'Resume' : 'Hold', says: isOnHold ? 'Resume the call' : 'Put the call on hold', isActive: isOnHold });
+    show(byId('screen'), 'getDisplayMedia' in (navigator.mediaDevices ?? {}));
+    byId<HTMLButtonElement>('screen').disabled = !isUp;
+    byId('stage').querySelector('.tiles')?.classList.toggle('held', isOnHold || call.state === 'RemoteHold');
     byId<HTMLButtonElement>('hold').disabled = !(isUp || isOnHold || call.state === 'RemoteHold');
     byId<HTMLButtonElement>('cam').disabled = isOnHold;
   }
@@ -273,7 +274,10 @@ export class Stage {
     click('cam', () => this.toggleCamera());
     click('screen', () => this.toggleScreen());
     click('hold', () => (this.call.state === 'LocalHold' ? this.call.resume() : this.call.hold()));
-    click('hang-up', () => this.call.hangUp());
+    click('hang-up', () => {
+      this.memory.hungUpHere = true;
+      return this.call.hangUp();
+    });
     click('figures', () => this.openFacts(byId('facts').hidden));
     click('path-chip', () => this.openFacts(byId('facts').hidden));
     click('facts-close', () => {
@@ -449,13 +453,11 @@ function group(title: string, entries: [term: string, words: string][]): HTMLEle
   ];
 }
 
-function button(
-  id: string,
-  { isOn, icon, label, isOffRed, isActive }: { isOn: boolean; icon: string; label: string; isOffRed?: boolean; isActive?: boolean },
-): void {
+function button(id: string, { icon, label, says, isRed, isActive }: { icon: string; label: string; says: string; isRed?: boolean; isActive?: boolean }): void {
   const element = byId(id);
-  element.setAttribute('aria-pressed', String(isOn));
-  element.toggleAttribute('data-off', Boolean(isOffRed) && !isOn);
+  element.setAttribute('aria-label', says);
+  element.title = says;
+  element.toggleAttribute('data-off', Boolean(isRed));
   element.toggleAttribute('data-active', Boolean(isActive));
   drawing(element, icon);
   const words = element.querySelector('.label');

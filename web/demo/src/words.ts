@@ -6,13 +6,18 @@ export interface Ending {
   why: string;
 }
 
-/** The end of a call in words. `wasConnected`: whether people could talk. */
-export function endingOf(code: number, subCode: number, wasConnected: boolean, name: string): Ending {
+/** The end of a call in words. */
+export function endingOf(
+  code: number,
+  subCode: number,
+  { wasConnected, hungUpHere }: { wasConnected: boolean; hungUpHere: boolean },
+  name: string,
+): Ending {
   const key = `${code}/${subCode}`;
   switch (key) {
     case '0/0':
       return wasConnected
-        ? { title: 'Call ended', why: 'Somebody hung up.' }
+        ? { title: 'Call ended', why: hungUpHere ? 'You hung up.' : `${name} hung up.` }
         : { title: 'Call cancelled', why: 'You hung up before anybody answered.' };
     case '487/0':
       return { title: 'Call cancelled', why: 'The caller gave up before it was answered.' };

@@ -32,6 +32,11 @@ export function story(told: Explanation): HTMLElement {
   );
 }
 
+/** Words with names instead of ids. */
+function named(words: string, legs: Leg[]): string {
+  return legs.reduce((text, { identity }) => (identity ? text.replaceAll(identity, nameOf(identity)) : text), words);
+}
+
 function who(leg: number | undefined, legs: Leg[]): string {
   const known = legs.find((candidate) => candidate.leg === leg);
   return known ? (known.identity ? nameOf(known.identity) : (known.role ?? `Leg ${leg}`)) : '';
@@ -52,7 +57,7 @@ function timeline(told: Explanation, legs: Leg[]): HTMLElement {
         { 'data-leg': step.leg === undefined ? undefined : String(step.leg) },
         make('time', {}, `+${duration(step.atMs ?? 0)}`),
         make('span', { class: 'mark', 'aria-hidden': 'true' }),
-        make('span', {}, name ? make('strong', {}, `${name} `) : undefined, step.what ?? ''),
+        make('span', {}, name ? make('strong', {}, `${name} `) : undefined, named(step.what ?? '', legs)),
       );
     }),
   );

@@ -137,7 +137,7 @@ function tile(label: string, value: string): HTMLElement {
 function statusTiles(status: Status): HTMLElement[] {
   return [
     tile('State', status.draining ? 'Draining' : 'Running'),
-    tile('Mode', status.dev ? 'Development' : 'Production'),
+    tile('Started as', status.dev ? 'centrale dev' : 'centrale serve'),
     tile('Up for', status.uptimeSeconds === undefined ? '–' : uptime(status.uptimeSeconds)),
     tile('Users', String(status.users ?? '–')),
     tile('Relay', status.relayEnabled === undefined ? '–' : status.relayEnabled ? 'On' : 'Off'),
