@@ -54,10 +54,12 @@ export async function signIn({ page, user }, exchange) {
 
 /** Waits until an expression is true in the page. */
 export async function until({ page, user, errors }, expression, what = expression, timeout = 10_000) {
-  try {
-    await page.waitForFunction(expression, undefined, { timeout, polling: 20 });
-  } catch {
-    const seen = await page.evaluate('JSON.stringify({ states: window.states, end: window.call?.callEndReason, rings: window.rings?.length })');
-    throw new Error(`${user} waited in vain until ${what}; seen ${seen}; errors ${errors.join('; ')}`);
+  const started = Date.now();
+  while (Date.now() - started < timeout) {
+    // An expression may not make sense yet (no call, no stream): that is not true either.
+    if (await page.evaluate(`(async () => Boolean(await (${expression})))().catch(() => false)`)) return;
+    await page.waitForTimeout(20);
   }
+  const seen = await page.evaluate('JSON.stringify({ states: window.states, end: window.call?.callEndReason, rings: window.rings?.length })');
+  throw new Error(`${user} waited in vain until ${what}; seen ${seen}; errors ${errors.join('; ')}`);
 }
