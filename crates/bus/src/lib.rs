@@ -23,6 +23,8 @@ mod mailbox;
 mod nats;
 mod subject;
 pub mod suite;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use bus::{BODY_LIMIT, Bus, Delivery, Question, Questions, Reply, Subscription, open};
 pub use error::BusError;

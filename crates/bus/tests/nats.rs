@@ -2,17 +2,12 @@
 //!
 //! Each test starts a server of its own on a free port of the loopback.
 
-use std::{
-    fs,
-    net::{TcpListener, TcpStream},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use centrale_bus::{
     BusError, Delivery, Subject, open,
     suite::{Pair, promises},
+    testing::Server,
 };
 use tokio::time::{sleep, timeout};
 
@@ -78,63 +73,4 @@ async fn a_server_that_is_not_there_or_wants_a_password_is_unavailable() {
         let error = open(Some(&address)).await.err();
         assert!(matches!(error, Some(BusError::Unavailable(_))), "{error:?}");
     }
-}
-
-/// A server of this test, ended at its end.
-struct Server {
-    program: PathBuf,
-    settings: PathBuf,
-    port: u16,
-    process: Option<Child>,
-}
-
-impl Server {
-    fn start(name: &str, settings: &str) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port").port();
-        let file = std::env::temp_dir().join(format!("centrale-nats-{name}-{}", std::process::id()));
-        fs::write(&file, settings).expect("the settings can be written");
-        let mut server = Server { program: program(), settings: file, port, process: None };
-        server.run();
-        server
-    }
-
-    fn run(&mut self) {
-        let mut command = Command::new(&self.program);
-        command.args(["-a", "127.0.0.1", "-p", &self.port.to_string(), "-c"]).arg(&self.settings);
-        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("nats-server starts");
-        self.process = Some(process);
-        let end = Instant::now() + Duration::from_secs(30);
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(Instant::now() < end, "nats-server does not come up on port {}", self.port);
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    fn kill(&mut self) {
-        if let Some(mut process) = self.process.take() {
-            process.kill().expect("our own server can be killed");
-            process.wait().expect("the server ends");
-        }
-    }
-
-    fn address(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        self.kill();
-        let _ = fs::remove_file(&self.settings);
-    }
-}
-
-/// Finds the server on the path, or where Debian puts it.
-fn program() -> PathBuf {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path)
-        .chain(["/usr/sbin".into(), "/usr/local/bin".into()])
-        .map(|folder| folder.join("nats-server"))
-        .find(|program| program.exists())
-        .expect("these tests need a NATS server: install the Debian package nats-server (apt-get install nats-server)")
 }

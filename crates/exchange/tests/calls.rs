@@ -241,15 +241,64 @@ async fn a_blind_transfer_leads_the_transferee_to_its_target() {
 #[tokio::test]
 async fn another_node_passes_on_and_takes_over() {
     let house = House::new().await;
-    let one = house.node("one", true).await;
-    let two = house.node("two", true).await;
-    let mut alice = Client::new(&one, 1).await;
-    let mut bob = Client::new(&two, 2).await;
+    let one = house.mortal("one").await;
+    let two = house.mortal("two").await;
+    let mut alice = Client::new(&one.board, 1).await;
+    let mut bob = Client::new(&two.board, 2).await;
     alice.call(id(1), &bob.identity()).await.expect("placed");
     assert_eq!(kinds(&bob.hears().await), ["incomingCall"]);
     bob.accepts(id(1)).await;
     assert!(kinds(&alice.hears().await).contains(&"accepted"));
-    assert_eq!((one.hosted(), two.hosted()), (1, 0));
+    alice.does(id(1), vec![Signal::Media { report: connected() }]).await.expect("taken");
+    bob.hears().await;
+    assert_eq!((one.board.hosted(), two.board.hosted()), (1, 0));
+
+    drop(one);
+    alice.board = two.board.clone();
+    let error = bob.does(id(1), vec![Signal::Hold]).await.expect_err("the owner may only have paused");
+    assert_eq!(error.kind(), Kind::Unavailable);
+    house.clock.advance(Duration::from_secs(10));
+    bob.does(id(1), vec![Signal::Hold]).await.expect("the owner's lease is over, and the call goes on here");
+    assert_eq!(two.board.hosted(), 1);
+    let welcome = alice.connect().await;
+    assert!(!welcome.reset, "the cursor is good on every node");
+    assert_eq!(welcome.calls.len(), 1);
+    let heard = alice.hears().await;
+    assert!(kinds(&heard).contains(&"participant"), "{heard:?}");
+    alice.does(id(1), vec![Signal::HangUp { for_everyone: false }]).await.expect("taken");
+    assert_eq!(end_of(&bob.hears().await), Some(EndReason::HUNG_UP));
+}
+
+#[tokio::test]
+async fn who_was_connected_to_a_dead_node_and_stays_away_is_out() {
+    let house = House::new().await;
+    let one = house.mortal("one").await;
+    let two = house.mortal("two").await;
+    let mut alice = Client::new(&one.board, 1).await;
+    let mut bob = Client::new(&two.board, 2).await;
+    alice.call(id(1), &bob.identity()).await.expect("placed");
+    bob.accepts(id(1)).await;
+    alice.does(id(1), vec![Signal::Media { report: connected() }]).await.expect("taken");
+    bob.hears().await;
+    drop(one);
+    house.clock.advance(Duration::from_secs(10));
+    bob.does(id(1), vec![Signal::Hold]).await.expect("taken over");
+    house.clock.advance(Duration::from_secs(121));
+    two.board.tick().await;
+    assert_eq!(end_of(&bob.hears().await), Some(EndReason::VANISHED));
+}
+
+#[tokio::test]
+async fn who_was_connected_to_a_dead_node_is_offline() {
+    let house = House::new().await;
+    let one = house.mortal("one").await;
+    let two = house.mortal("two").await;
+    let alice = Client::new(&one.board, 1).await;
+    let mut bob = Client::new(&two.board, 2).await;
+    drop(one);
+    house.clock.advance(Duration::from_secs(60));
+    bob.call(id(1), &alice.identity()).await.expect("placed");
+    assert_eq!(end_of(&bob.hears().await), Some(EndReason::OFFLINE));
 }
 
 fn connected() -> centrale_wire::signal::MediaReport {

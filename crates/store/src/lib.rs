@@ -28,6 +28,8 @@ mod script;
 mod sqlite;
 mod store;
 pub mod suite;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod value;
 
 pub use error::StoreError;

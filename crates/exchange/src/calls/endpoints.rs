@@ -108,15 +108,18 @@ pub(crate) async fn node_restarted(ctx: &Context, node: &str) -> Result<()> {
     Ok(())
 }
 
-/// The endpoints of a user, the one seen last first.
-pub(crate) async fn of(store: &dyn Store, identity: &Identity) -> Result<Vec<Endpoint>> {
-    let rows = store
+/// The endpoints of a user, the one seen last first, as the node `here` sees them.
+pub(crate) async fn of(ctx: &Context, here: &str, identity: &Identity) -> Result<Vec<Endpoint>> {
+    let rows = ctx
+        .store
         .read(
-            "SELECT id, connection, seen_at FROM endpoints WHERE identity = $1 ORDER BY seen_at DESC LIMIT $2",
+            "SELECT endpoints.id, endpoints.seen_at, endpoints.connection, endpoints.node, lease.ends \
+             FROM endpoints LEFT JOIN lease ON lease.name = 'node/' || endpoints.node \
+             WHERE endpoints.identity = $1 ORDER BY endpoints.seen_at DESC LIMIT $2",
             &[identity.to_string().into(), (PER_USER as u32).into()],
         )
         .await?;
-    Ok(rows.iter().map(read).collect::<Result<_, StoreError>>()?)
+    Ok(rows.iter().map(|row| read(row, here, ctx.now())).collect::<Result<_, StoreError>>()?)
 }
 
 /// The name that an endpoint gave when it registered; nothing when it is not an endpoint of this user.
@@ -137,12 +140,20 @@ pub(crate) async fn name(
     }
 }
 
-/// Whether an endpoint has a connection on some node.
-pub(crate) async fn is_online(store: &dyn Store, endpoint: EndpointId) -> Result<bool> {
-    let rows = store
-        .read("SELECT id FROM endpoints WHERE id = $1 AND connection IS NOT NULL", &[endpoint.to_string().into()])
+/// Whether an endpoint has a connection on a node that lives, as the node `here` sees it.
+pub(crate) async fn is_online(ctx: &Context, here: &str, endpoint: EndpointId) -> Result<bool> {
+    let rows = ctx
+        .store
+        .read(
+            "SELECT endpoints.id, endpoints.seen_at, endpoints.connection, endpoints.node, lease.ends \
+             FROM endpoints LEFT JOIN lease ON lease.name = 'node/' || endpoints.node WHERE endpoints.id = $1",
+            &[endpoint.to_string().into()],
+        )
         .await?;
-    Ok(!rows.is_empty())
+    match rows.first() {
+        Some(row) => Ok(read(row, here, ctx.now())?.is_online),
+        None => Ok(false),
+    }
 }
 
 impl Endpoint {
@@ -162,10 +173,12 @@ async fn forget_beyond(tx: &mut dyn Tx, identity: &str) -> Result<(), StoreError
     Ok(())
 }
 
-fn read(row: &Row) -> Result<Endpoint, StoreError> {
+/// A connection whose node died without a word is gone with it: nobody could note that it closed. This node knows its own.
+fn read(row: &Row, here: &str, now: Timestamp) -> Result<Endpoint, StoreError> {
+    let is_node_alive = row.opt_text(3)? == Some(here) || row.opt_int(4)?.is_some_and(|ends| ends > now.as_millis());
     Ok(Endpoint {
         id: row.text(0)?.parse().map_err(|_| StoreError::Bug("an endpoint's id is no GUID".into()))?,
-        is_online: row.opt_text(1)?.is_some(),
-        seen: Timestamp::from_millis(row.int(2)?),
+        is_online: row.opt_text(2)?.is_some() && is_node_alive,
+        seen: Timestamp::from_millis(row.int(1)?),
     })
 }

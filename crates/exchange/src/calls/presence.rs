@@ -195,7 +195,7 @@ impl Switchboard {
             name: poll_name(&self.0.node, request.endpoint_id),
         };
         let turn = self.0.polls.begin(request.endpoint_id);
-        if !endpoints::is_online(self.context().store.as_ref(), request.endpoint_id).await? {
+        if !endpoints::is_online(self.context(), &self.0.node, request.endpoint_id).await? {
             connection = self.connect_as(bearer, request.endpoint_id, None, connection.name).await?;
         }
         let mut bell = self.listen(&bearer.identity).await?;

@@ -100,7 +100,7 @@ impl Switchboard {
             return Ok(Target { identity: identity.clone(), devices: Vec::new(), absence });
         }
         let store = ctx.store.as_ref();
-        let known = endpoints::of(store, identity).await?;
+        let known = endpoints::of(ctx, &self.0.node, identity).await?;
         let legs = ledger::legs_by_endpoint(store, identity).await?;
         let only = match origin {
             Origin::TransferOf { replaces: Some(call), .. } => ledger::endpoints_in(store, *call, identity).await?,

@@ -310,7 +310,7 @@ impl Switchboard {
         }
         // Whose connections went down with the old host has the reconnect window to come back.
         for (leg, endpoint) in lost {
-            if !endpoints::is_online(self.0.ctx.store.as_ref(), endpoint).await? {
+            if !endpoints::is_online(&self.0.ctx, &self.0.node, endpoint).await? {
                 let what = What::Input(Input::Lost { leg, is_leaving: false });
                 self.command_here(&Command { call, what }).await?;
             }

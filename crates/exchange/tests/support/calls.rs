@@ -1,17 +1,18 @@
 //! A node with a switchboard, and clients that behave as browsers do, without sockets.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use centrale_bus::Bus;
+use centrale_bus::{Bus, testing as nats};
 use centrale_exchange::calls::{Connection, Farewell, Settings, Switchboard};
 use centrale_exchange::identity::{self, Bearer};
 use centrale_exchange::{Chance, Clock, Context, Parts, RelaySettings, WellKnown};
 use centrale_model::{CallId, EndpointId, Identity, Private, ResourceId, Scope, Scopes, Sequence, Time, Timestamp};
-use centrale_store::Store;
+use centrale_store::{Limits, Store, testing as postgres};
 use centrale_wire::client::StartCall;
 use centrale_wire::signal::{Description, DescriptionKind, Event, Sending, ServerFrame, Signal, TransferOf, Welcome};
+use tokio::runtime::Runtime;
 
 /// A clock that tests turn.
 pub(crate) struct HandClock(AtomicI64);
@@ -45,28 +46,71 @@ impl Chance for CountedChance {
     }
 }
 
+#[derive(Clone)]
 pub(crate) struct House {
-    pub(crate) store: Arc<dyn Store>,
-    pub(crate) bus: Arc<dyn Bus>,
     pub(crate) clock: Arc<HandClock>,
     chance: Arc<CountedChance>,
+    seams: Seams,
+}
+
+#[derive(Clone)]
+enum Seams {
+    Alone { store: Arc<dyn Store>, bus: Arc<dyn Bus> },
+    Together { address: String, bus: Arc<dyn Bus>, nats: Arc<OnceLock<nats::Server>> },
 }
 
 impl House {
+    /// A house on the engine of the test program: SQLite and channels, or, included by `tests/postgresql.rs`, PostgreSQL.
     pub(crate) async fn new() -> House {
+        let bus = centrale_bus::open(None).await.expect("channels are there");
+        if module_path!().starts_with("postgresql::") {
+            let address = postgres::Server::shared().fresh();
+            House::on(Seams::Together { address, bus, nats: Arc::default() })
+        } else {
+            let store = centrale_store::open(":memory:").await.expect("memory is there");
+            House::on(Seams::Alone { store, bus })
+        }
+    }
+
+    fn on(seams: Seams) -> House {
         House {
-            store: centrale_store::open(":memory:").await.expect("memory is there"),
-            bus: centrale_bus::open(None).await.expect("channels are there"),
             clock: Arc::new(HandClock(AtomicI64::new(0))),
             chance: Arc::new(CountedChance(AtomicU64::new(1))),
+            seams,
         }
     }
 
     /// Starts a node, or starts it again.
     pub(crate) async fn node(&self, name: &str, relay: bool) -> Switchboard {
+        let (store, bus) = match &self.seams {
+            Seams::Alone { store, bus } => (store.clone(), bus.clone()),
+            Seams::Together { address, bus, .. } => (open_postgres(address).await, bus.clone()),
+        };
+        self.start(name, relay, store, bus).await
+    }
+
+    /// Starts a node that can be killed; in a house on PostgreSQL it has connections of its own and speaks to the others through NATS.
+    pub(crate) async fn mortal(&self, name: &str) -> Mortal {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime can be made");
+        let (house, name) = (self.clone(), name.to_owned());
+        let board = runtime.spawn(async move {
+            let (store, bus) = match &house.seams {
+                Seams::Alone { store, bus } => (store.clone(), bus.clone()),
+                Seams::Together { address, nats, .. } => {
+                    let nats = nats.get_or_init(|| nats::Server::start("house", "")).address();
+                    (open_postgres(address).await, centrale_bus::open(Some(&nats)).await.expect("NATS is there"))
+                }
+            };
+            house.start(&name, true, store, bus).await
+        });
+        Mortal { board: board.await.expect("a node starts"), runtime: Some(runtime) }
+    }
+
+    async fn start(&self, name: &str, relay: bool, store: Arc<dyn Store>, bus: Arc<dyn Bus>) -> Switchboard {
         let ctx = Context::open(Parts {
-            store: self.store.clone(),
-            bus: self.bus.clone(),
+            store,
+            bus,
             clock: self.clock.clone(),
             chance: self.chance.clone(),
             public_url: "https://exchange.test".into(),
@@ -80,6 +124,26 @@ impl House {
         .expect("a context opens");
         Switchboard::open(ctx, name.into(), Settings::default()).await.expect("a switchboard opens")
     }
+}
+
+/// A node in a runtime of its own, as in a process of its own; a test that drops it kills the node without a farewell.
+pub(crate) struct Mortal {
+    pub(crate) board: Switchboard,
+    runtime: Option<Runtime>,
+}
+
+impl Drop for Mortal {
+    fn drop(&mut self) {
+        let Some(runtime) = self.runtime.take() else { return };
+        // On a thread of its own: a test is itself in a runtime, where no other may be waited for.
+        let end = std::thread::spawn(move || runtime.shutdown_timeout(Duration::from_secs(10)));
+        end.join().expect("a runtime can be ended");
+    }
+}
+
+async fn open_postgres(address: &str) -> Arc<dyn Store> {
+    let limits = Limits { connections: 4, begin: Duration::from_secs(10) };
+    centrale_store::open_with(address, limits).await.expect("PostgreSQL is there")
 }
 
 /// One device of one user.

@@ -1,0 +1,13 @@
+//! Every test that touches the store, once more on PostgreSQL: each statement of each chapter runs on both engines.
+//!
+//! The tests are the files beside this one. Their houses and worlds look at the name of the program that they are in: here each
+//! has an empty database of its own on one server, which starts with the first test and ends with the program.
+
+#[path = "calls.rs"]
+mod calls;
+#[path = "identity.rs"]
+mod identity;
+#[path = "relay.rs"]
+mod relay;
+#[path = "usage.rs"]
+mod usage;
