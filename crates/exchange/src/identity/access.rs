@@ -58,8 +58,8 @@ pub struct AccessKey {
 }
 
 impl AccessKey {
-    /// A key from its row.
-    pub(crate) fn new(key: KeyUse, secret: String) -> Result<AccessKey> {
+    /// A key from its text, which must be base64.
+    pub fn new(key: KeyUse, secret: String) -> Result<AccessKey> {
         let bytes = STANDARD
             .decode(&secret)
             .map_err(|_| Error::bug(format!("the {} access key in the store is not base64", key.name.as_str())))?;

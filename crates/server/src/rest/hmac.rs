@@ -175,3 +175,138 @@ fn check_date(date: &str, now: Timestamp) -> Result<()> {
 fn denied(message: &'static str) -> Error {
     Error::unauthenticated(message).code("Denied")
 }
+
+#[cfg(test)]
+mod tests {
+    use centrale_exchange::identity::{AccessKey, KeyName};
+    use http::HeaderValue;
+
+    use super::*;
+
+    /// The worked example of the wire notes, to which both vendor packages agree.
+    const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    const PATH: &str = "/identities/8%3Aacs%3Aabc_def/:issueAccessToken";
+    const DATE: &str = "Fri, 02 Jan 2026 03:04:05 GMT";
+    const HASH: &str = "J+doRQjtFVYLx3qOvzptwBLjQWqy6OEWEEk1TY1+rT4=";
+    const SIGNATURE: &str = "PCw1G0UmMcNolM5nUdEnHQpuGDtRyHMhImHyy8x74kY=";
+    /// The date as seconds.
+    const AT: i64 = 1_767_323_045;
+
+    fn ring(secret: &str) -> KeyRing {
+        let key = |name, secret: &str| {
+            AccessKey::new(KeyUse { name, generation: 1 }, secret.to_owned()).expect("base64")
+        };
+        KeyRing { primary: key(KeyName::Primary, "AAAA"), secondary: key(KeyName::Secondary, secret) }
+    }
+
+    fn headers(host: &str, signature: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let authorization = format!("HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature={signature}");
+        for (name, value) in
+            [("host", host), ("x-ms-date", DATE), ("x-ms-content-sha256", HASH), ("authorization", &authorization)]
+        {
+            headers.insert(name, HeaderValue::from_str(value).expect("a header"));
+        }
+        headers
+    }
+
+    fn verify(path: &str, query: Option<&str>, headers: &HeaderMap, public_hosts: &[String]) -> Result<(KeyUse, BodyHash)> {
+        Signed { method: "POST", path, query, headers, public_hosts }.verify(&ring(KEY), Timestamp::from_secs(AT))
+    }
+
+    /// The signature of whatever text, with the example's key.
+    fn sign(target: &str, host: &str) -> String {
+        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, b"0123456789abcdef0123456789abcdef");
+        let text = format!("POST\n{target}\n{DATE};{host};{HASH}");
+        STANDARD.encode(aws_lc_rs::hmac::sign(&key, text.as_bytes()))
+    }
+
+    #[test]
+    fn the_worked_example_verifies_and_names_its_key() {
+        let headers = headers("acs.example.com:8443", SIGNATURE);
+        let (key, hash) = verify(PATH, Some("api-version=2023-10-01"), &headers, &[]).expect("good");
+        assert_eq!(key.name, KeyName::Secondary);
+        hash.check(br#"{"scopes":["chat"]}"#).expect("the body");
+        hash.check(br#"{"scopes":["voip"]}"#).expect_err("another body");
+    }
+
+    #[test]
+    fn one_changed_letter_does_not_verify() {
+        let good = headers("acs.example.com:8443", SIGNATURE);
+        for (path, query) in [
+            ("/identities/8%3Aacs%3Aabc_deg/:issueAccessToken", Some("api-version=2023-10-01")),
+            (PATH, Some("api-version=2023-10-02")),
+            (PATH, None),
+        ] {
+            verify(path, query, &good, &[]).expect_err("another target");
+        }
+        let other = headers("acs.example.org:8443", SIGNATURE);
+        verify(PATH, Some("api-version=2023-10-01"), &other, &[]).expect_err("another host");
+        let signed = Signed {
+            method: "PUT",
+            path: PATH,
+            query: Some("api-version=2023-10-01"),
+            headers: &good,
+            public_hosts: &[],
+        };
+        signed.verify(&ring(KEY), Timestamp::from_secs(AT)).expect_err("another method");
+        let other_key = ring("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWc=");
+        let signed = Signed { method: "POST", ..signed };
+        signed.verify(&other_key, Timestamp::from_secs(AT)).expect_err("another key");
+        signed.verify(&ring(KEY), Timestamp::from_secs(AT)).expect("as it was");
+    }
+
+    #[test]
+    fn the_window_is_fifteen_minutes_either_way() {
+        let headers = headers("acs.example.com:8443", SIGNATURE);
+        for (offset, is_good) in [(-901, false), (-900, true), (900, true), (901, false)] {
+            let signed = Signed {
+                method: "POST",
+                path: PATH,
+                query: Some("api-version=2023-10-01"),
+                headers: &headers,
+                public_hosts: &[],
+            };
+            assert_eq!(signed.verify(&ring(KEY), Timestamp::from_secs(AT + offset)).is_ok(), is_good, "{offset}");
+        }
+    }
+
+    #[test]
+    fn the_forms_that_packages_sign_verify() {
+        let query = Some("locality=San%20Jos%C3%A9%20(x)%27s&api-version=1");
+        let path = "/participants/4:%2B14255550123";
+        for target in [
+            // Decoded altogether (Python rooms and some asynchronous clients).
+            "/participants/4:+14255550123?locality=San José (x)'s&api-version=1",
+            // The query as forms write it (JavaScript).
+            "/participants/4:%2B14255550123?locality=San+Jos%C3%A9+%28x%29%27s&api-version=1",
+            // The path strictly encoded (Python call automation, asynchronous).
+            "/participants/4%3A%2B14255550123?locality=San%20Jos%C3%A9%20(x)%27s&api-version=1",
+        ] {
+            let headers = headers("h:1", &sign(target, "h:1"));
+            verify(path, query, &headers, &[]).expect(target);
+        }
+    }
+
+    #[test]
+    fn the_forms_of_the_host_that_packages_sign_verify() {
+        for (sent, signed) in
+            [("h:1", "h:1/"), ("h", "h:443"), ("h:443", "h"), ("h", "h/"), ("10.0.0.1:8443", "public.example:8443")]
+        {
+            let headers = headers(sent, &sign("/x", signed));
+            verify("/x", None, &headers, &["public.example:8443".to_owned()]).expect(signed);
+        }
+        let headers = headers("h", &sign("/x", "evil"));
+        verify("/x", None, &headers, &[]).expect_err("a foreign host");
+    }
+
+    #[test]
+    fn an_old_preview_may_sign_the_date_header() {
+        let mut headers = headers("h", &sign("/x", "h"));
+        let authorization = headers["authorization"].to_str().expect("text").replace("x-ms-date", "date");
+        headers.insert("authorization", HeaderValue::from_str(&authorization).expect("a header"));
+        headers.remove("x-ms-date");
+        headers.insert("date", HeaderValue::from_static(DATE));
+        verify("/x", None, &headers, &[]).expect("good");
+    }
+}

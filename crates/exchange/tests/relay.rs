@@ -1,0 +1,105 @@
+//! ICE servers and their credentials.
+
+mod common;
+
+use std::time::Duration;
+
+use centrale_exchange::identity::{self, Caller};
+use centrale_exchange::{Context, Kind, relay};
+use centrale_model::{Identity, Timestamp};
+use centrale_wire::identity::{CreateUserRequest, UserRequest};
+use centrale_wire::relay::IssueRelayConfigurationRequest as Ask;
+use common::{World, world};
+
+#[tokio::test]
+async fn each_route_has_two_addresses_at_most_and_all_four_fields() {
+    let World { ctx, .. } = world().await;
+    let answer = relay::issue_relay_configuration(&ctx, &Caller::Open, Ask::default()).await.expect("a configuration");
+    let routes: Vec<&str> = answer.ice_servers.iter().map(|server| server.route_type.as_str()).collect();
+    assert_eq!(routes, ["any", "nearest"]);
+    assert_eq!(
+        answer.ice_servers[0].urls,
+        ["stun:relay.example.org:3478", "turn:relay.example.org:3478?transport=udp"]
+    );
+    assert_eq!(
+        answer.ice_servers[1].urls,
+        ["turn:relay.example.org:3478?transport=udp", "turns:relay.example.org:443?transport=tcp"]
+    );
+    assert!(answer.ice_servers.iter().all(|server| !server.username.is_empty() && !server.credential.is_empty()));
+    assert_eq!(answer.expires_on, "2026-11-23T00:00:00.0000000+00:00");
+}
+
+#[tokio::test]
+async fn a_credential_is_the_contracts_hash_and_lasts_as_long_as_was_asked() {
+    let World { ctx, .. } = world().await;
+    let made = identity::create_user(&ctx, &Caller::Open, CreateUserRequest::default()).await.expect("a user");
+    let ask = Ask { id: Some(made.identity.id.clone()), route_type: Some("ANY".into()), ttl: Some(600) };
+    let answer = relay::issue_relay_configuration(&ctx, &Caller::Open, ask).await.expect("a configuration");
+    let [server] = &answer.ice_servers[..] else { panic!("one route was asked for") };
+    let (ends, user) = server.username.split_once(':').expect("an end and a user");
+    assert_eq!(user, made.identity.id);
+    let ends: i64 = ends.parse().expect("seconds");
+    assert!((common::BEGIN + 600..=common::BEGIN + 601).contains(&ends));
+    let same = centrale_relay::Credential::mint(b"a secret for relays", user, Timestamp::from_secs(ends), Duration::ZERO);
+    assert_eq!(same.password, server.credential);
+}
+
+#[tokio::test]
+async fn wrong_lives_routes_and_users_are_refused() {
+    let World { ctx, .. } = world().await;
+    let ask = |id: Option<&str>, route: Option<&str>, ttl| Ask {
+        id: id.map(str::to_owned),
+        route_type: route.map(str::to_owned),
+        ttl,
+    };
+    let made = identity::create_user(&ctx, &Caller::Open, CreateUserRequest::default()).await.expect("a user");
+    let gone = made.identity.id;
+    identity::delete_user(&ctx, &Caller::Open, UserRequest { id: gone.clone() }).await.expect("deleted");
+    for (request, kind) in [
+        (ask(None, None, Some(-1)), Kind::Invalid),
+        (ask(None, None, Some(172_801)), Kind::Invalid),
+        (ask(None, None, Some(i64::MIN)), Kind::Invalid),
+        (ask(None, Some("furthest"), None), Kind::Invalid),
+        (ask(Some("4:+12"), None, None), Kind::Invalid),
+        (ask(Some("8:echo123"), None, None), Kind::NotFound),
+        (ask(Some(&gone), None, None), Kind::NotFound),
+    ] {
+        let refused = relay::issue_relay_configuration(&ctx, &Caller::Open, request).await;
+        assert_eq!(refused.expect_err("refused").kind(), kind);
+    }
+    relay::issue_relay_configuration(&ctx, &Caller::Open, ask(None, None, Some(0))).await.expect("zero is allowed");
+}
+
+#[tokio::test]
+async fn a_browser_gets_every_way_in_the_order_of_their_cost() {
+    let World { ctx, .. } = world().await;
+    let identity: Identity = "8:echo123".parse().expect("an identity");
+    let (servers, ends) = relay::ice_servers(&ctx, &identity, Duration::from_secs(60));
+    let urls: Vec<&str> = servers.iter().flat_map(|server| server.urls.iter().map(String::as_str)).collect();
+    assert_eq!(
+        urls,
+        [
+            "stun:relay.example.org:3478",
+            "turn:relay.example.org:3478?transport=udp",
+            "turn:relay.example.org:3478?transport=tcp",
+            "turns:relay.example.org:5349?transport=tcp",
+            "turns:relay.example.org:443?transport=tcp"
+        ]
+    );
+    assert_eq!(ends.as_secs(), common::BEGIN + 60);
+}
+
+#[tokio::test]
+async fn without_turn_there_is_stun_alone() {
+    let World { clock, .. } = world().await;
+    let store = common::store().await;
+    let bus = centrale_bus::open(None).await.expect("a bus");
+    let mut parts = common::parts(&clock, store, bus, None);
+    parts.relay.enabled = false;
+    let ctx = Context::open(parts).await.expect("a context");
+    let identity: Identity = "8:echo123".parse().expect("an identity");
+    let (servers, _) = relay::ice_servers(&ctx, &identity, Duration::from_secs(60));
+    assert!(servers.iter().all(|server| server.username.is_none() && server.urls.iter().all(|u| u.starts_with("stun:"))));
+    let answer = relay::issue_relay_configuration(&ctx, &Caller::Open, Ask::default()).await.expect("an answer");
+    assert!(answer.ice_servers.iter().flat_map(|server| &server.urls).all(|url| url.starts_with("stun:")));
+}
