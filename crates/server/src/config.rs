@@ -6,6 +6,7 @@
 mod file;
 mod nearest;
 mod parse;
+mod role;
 mod sample;
 mod value;
 
@@ -18,6 +19,7 @@ use centrale_model::Private;
 use centrale_relay::Network;
 
 pub use parse::resolve;
+pub use role::{Role, Roles};
 pub use sample::sample;
 pub use value::{ConfigError, Given};
 
@@ -43,6 +45,8 @@ pub struct Config {
     pub public: Public,
     /// The certificate, when it is not our own authority's.
     pub tls: Option<Certificate>,
+    /// Who issues certificates over ACME, when somebody does.
+    pub acme: Option<Acme>,
     /// The relay.
     pub relay: Relay,
     /// Whether requests over a limit are refused.
@@ -79,6 +83,42 @@ pub struct Public {
     pub name: String,
     /// The addresses that candidates and relays advertise.
     pub addresses: Vec<IpAddr>,
+    /// Whether the operator wrote them; else they are what we found ourselves.
+    pub are_addresses_given: bool,
+    /// From where we may have ourselves looked at.
+    pub vantage: Option<Vantage>,
+}
+
+/// Somebody outside who tells what can be seen of us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Vantage {
+    /// Another node of ours: `https://host:port`. It tries each port.
+    Node {
+        /// Its name or address.
+        host: String,
+        /// Its HTTPS port.
+        port: u16,
+    },
+    /// Any STUN server: `stun:host:port`. It tells our address and nothing of ports.
+    Stun {
+        /// Its name or address.
+        host: String,
+        /// Its UDP port.
+        port: u16,
+    },
+}
+
+/// Certificates over ACME (RFC 8555), by the challenge that needs no other port (RFC 8737).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Acme {
+    /// The directory's address.
+    pub directory: String,
+    /// Whom the authority writes to, `mailto:…`.
+    pub contact: Option<String>,
+    /// The names in the certificate.
+    pub domains: Vec<String>,
+    /// Whom to trust as the directory, PEM; the system's authorities when absent.
+    pub roots: Option<PathBuf>,
 }
 
 /// A certificate of somebody else's authority. Both files are read again when they change.
@@ -111,6 +151,19 @@ pub struct Relay {
     pub bytes_per_day: u64,
     /// Threads; 0 for one per core.
     pub workers: usize,
+    /// Where clients are sent while this relay drains.
+    pub alternates: Vec<SocketAddr>,
+    /// The relays whose names clients are given, when they are other nodes.
+    pub servers: Vec<RelayServer>,
+}
+
+/// A relay on another node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayServer {
+    /// Its public name.
+    pub host: String,
+    /// Its UDP and TCP port.
+    pub port: u16,
 }
 
 /// How logs are written.
@@ -131,4 +184,6 @@ pub struct Cluster {
     pub bus: Option<Private<String>>,
     /// This node's name.
     pub node: String,
+    /// What this node does.
+    pub roles: Roles,
 }

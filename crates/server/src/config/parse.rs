@@ -9,7 +9,10 @@ use centrale_model::Private;
 use centrale_relay::Network;
 
 use super::sample::KEYS;
-use super::{Certificate, Cluster, Config, ConfigError, Given, Listen, LogFormat, Mode, Public, Relay, file};
+use super::{
+    Acme, Certificate, Cluster, Config, ConfigError, Given, Listen, LogFormat, Mode, Public, Relay, RelayServer, Role, Roles,
+    Vantage, file,
+};
 
 /// Reads the configuration: `options` by dotted key beat the environment, which beats the file.
 ///
@@ -81,6 +84,7 @@ impl Source {
             data: self.get("data", "a directory", |text| Some(PathBuf::from(text)))?.unwrap_or_else(|| PathBuf::from("./centrale-data")),
             relay: self.relay(is_dev)?,
             tls: self.certificate()?,
+            acme: self.acme(&public)?,
             limits: self.flag("limits", !is_dev)?,
             drain_deadline: self
                 .get("drain.deadline", "a time such as 30s, 5m or 1h", duration)?
@@ -122,8 +126,11 @@ impl Source {
             .get("public.name", "a host name such as comms.example.org", host_name)?
             .unwrap_or_else(|| "localhost".to_owned());
         let addresses = self.list("public.addresses", "an IP address such as 203.0.113.7", |text| text.parse().ok())?;
-        let addresses = if addresses.is_empty() { vec![own_address(listen.relay.ip())] } else { addresses };
-        Ok(Public { name, addresses })
+        let are_addresses_given = !addresses.is_empty();
+        let addresses = if are_addresses_given { addresses } else { vec![own_address(listen.relay.ip())] };
+        let wanted = "another node such as https://relay2.example.org, or a STUN server such as stun:stun.example.org:3478";
+        let vantage = self.get("public.vantage", wanted, vantage)?;
+        Ok(Public { name, addresses, are_addresses_given, vantage })
     }
 
     fn relay(&self, is_dev: bool) -> Result<Relay, ConfigError> {
@@ -156,7 +163,41 @@ impl Source {
             bytes_per_second: self.number("relay.bytes_per_second", "a number of bytes, 0 for no bound", 0)?,
             bytes_per_day: self.number("relay.bytes_per_day", "a number of bytes, 0 for no bound", 0)?,
             workers: self.number("relay.workers", "a number of threads, 0 for one per core", 0)?,
+            alternates: self.list("relay.alternates", "an IP address and port such as 203.0.113.8:3478", |text| text.parse().ok())?,
+            servers: self.list("relay.servers", "a host name, with a port when it is not 3478, such as turn.example.org", |text| {
+                let (host, port) = host_and_port(text, 3478)?;
+                Some(RelayServer { host, port })
+            })?,
         })
+    }
+
+    fn acme(&self, public: &Public) -> Result<Option<Acme>, ConfigError> {
+        let directory = self.get("tls.acme.directory", "an address such as https://acme.example.org/directory", |text| {
+            text.strip_prefix("https://").filter(|rest| !rest.is_empty()).map(|_| text.to_owned())
+        })?;
+        let contact = self.get("tls.acme.contact", "a mail address such as mailto:you@example.org", |text| {
+            let mail = text.strip_prefix("mailto:").unwrap_or(text);
+            mail.contains('@').then(|| format!("mailto:{mail}"))
+        })?;
+        let domain = |text: &str| host_name(text).filter(|name| name.parse::<IpAddr>().is_err());
+        let mut domains = self.list("tls.acme.domains", "a host name such as comms.example.org", domain)?;
+        let roots = self.get("tls.acme.roots", "a PEM file", |text| Some(PathBuf::from(text)))?;
+        let Some(directory) = directory else {
+            return match contact.is_some() || roots.is_some() || !domains.is_empty() {
+                true => Err(ConfigError("tls.acme.directory is missing: write the address of the authority's directory.".into())),
+                false => Ok(None),
+            };
+        };
+        if self.given.contains_key("tls.certificate") {
+            return Err(ConfigError("tls.certificate and tls.acme.directory are both given: write one of them.".into()));
+        }
+        if domains.is_empty() {
+            if public.name == "localhost" || public.name.parse::<IpAddr>().is_ok() {
+                return Err(ConfigError("tls.acme.domains is missing: write the host names in the certificate, or public.name.".into()));
+            }
+            domains.push(public.name.clone());
+        }
+        Ok(Some(Acme { directory, contact, domains, roots }))
     }
 
     fn certificate(&self) -> Result<Option<Certificate>, ConfigError> {
@@ -181,6 +222,7 @@ impl Source {
                     text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-').then(|| text.to_owned())
                 })?
                 .unwrap_or_else(|| "alone".to_owned()),
+            roles: Roles::of(self.list("cluster.roles", Role::WANTED, Role::named)?),
         })
     }
 }
@@ -195,6 +237,29 @@ fn socket_address(text: &str, ip: IpAddr) -> Option<SocketAddr> {
     }
     let port = text.strip_prefix("localhost:")?.parse().ok()?;
     Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port))
+}
+
+/// `https://host[:port]` or `stun:host[:port]`.
+fn vantage(text: &str) -> Option<Vantage> {
+    if let Some(rest) = text.strip_prefix("https://") {
+        let (host, port) = host_and_port(rest.trim_end_matches('/'), 443)?;
+        return Some(Vantage::Node { host, port });
+    }
+    let (host, port) = host_and_port(text.strip_prefix("stun:")?, 3478)?;
+    Some(Vantage::Stun { host, port })
+}
+
+/// `host`, `host:port`, `1.2.3.4:port`, `[::1]:port` or a bare address.
+fn host_and_port(text: &str, default: u16) -> Option<(String, u16)> {
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Some((address.ip().to_string(), address.port()));
+    }
+    let unwrapped = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    if let Some(host) = host_name(unwrapped) {
+        return Some((host, default));
+    }
+    let (host, port) = text.rsplit_once(':')?;
+    Some((host_name(host)?, port.parse().ok().filter(|port| *port != 0)?))
 }
 
 fn host_name(text: &str) -> Option<String> {
@@ -270,10 +335,42 @@ mod tests {
             ("relay.ports", "9-1"),
             ("log", "xml"),
             ("cluster.node", "a/b"),
+            ("cluster.roles", "relay,telephone"),
+            ("relay.alternates", "turn.example.org"),
+            ("relay.servers", "a b"),
+            ("public.vantage", "http://x"),
+            ("tls.acme.directory", "http://acme.example.org"),
+            ("tls.acme.contact", "nobody"),
         ] {
             let error = with(key, text).expect_err(key);
             assert!(error.0.contains(key) && error.0.contains("write"), "{}", error.0);
         }
+    }
+
+    #[test]
+    fn another_node_is_named_with_or_without_a_port() {
+        let config = with("relay.servers", "turn.example.org, 203.0.113.9:4000, [2001:db8::1]:4001").expect("a configuration");
+        let found: Vec<_> = config.relay.servers.iter().map(|server| (server.host.as_str(), server.port)).collect();
+        assert_eq!(found, [("turn.example.org", 3478), ("203.0.113.9", 4000), ("2001:db8::1", 4001)]);
+        let config = with("public.vantage", "https://eyes.example.org:8443/").expect("a configuration");
+        assert_eq!(config.public.vantage, Some(Vantage::Node { host: "eyes.example.org".into(), port: 8443 }));
+        let config = with("public.vantage", "stun:eyes.example.org").expect("a configuration");
+        assert_eq!(config.public.vantage, Some(Vantage::Stun { host: "eyes.example.org".into(), port: 3478 }));
+    }
+
+    #[test]
+    fn an_authority_needs_to_know_for_which_name() {
+        let error = with("tls.acme.directory", "https://acme.example.org/dir").expect_err("refused");
+        assert!(error.0.contains("tls.acme.domains"), "{error}");
+        let error = with("tls.acme.contact", "mailto:a@example.org").expect_err("refused");
+        assert!(error.0.contains("tls.acme.directory"), "{error}");
+        let given = |key, text| (key, Given::one(key, text));
+        let options = BTreeMap::from([
+            given("tls.acme.directory", "https://acme.example.org/dir"),
+            given("public.name", "comms.example.org"),
+        ]);
+        let config = resolve(Mode::Serve, None, options, |_| None).expect("a configuration");
+        assert_eq!(config.acme.expect("ACME").domains, ["comms.example.org"]);
     }
 
     #[test]

@@ -29,8 +29,13 @@ pub(super) const KEYS: &[Key] = &[
     key("listen.metrics", "CENTRALE_METRICS", "\"127.0.0.1:9464\"", "Counters in Prometheus' text form; plain HTTP."),
     key("public.name", "CENTRALE_PUBLIC_NAME", "\"localhost\"", "The name that clients use; the certificate is for it."),
     key("public.addresses", "CENTRALE_PUBLIC_ADDRESSES", "[]", "What candidates and relays advertise; the listening address when empty."),
+    key("public.vantage", "CENTRALE_PUBLIC_VANTAGE", "\"\"", "Who tells what the world sees of us: https://another-node, which tries each port, or stun:host:port."),
     key("tls.certificate", "CENTRALE_TLS_CERTIFICATE", "\"\"", "PEM file of a certificate chain; our own authority makes one when absent."),
     key("tls.key", "CENTRALE_TLS_KEY", "\"\"", "PEM file of the certificate's key."),
+    key("tls.acme.directory", "CENTRALE_TLS_ACME_DIRECTORY", "\"\"", "Directory of an authority that issues certificates over ACME; it must reach our HTTPS port as 443."),
+    key("tls.acme.contact", "CENTRALE_TLS_ACME_CONTACT", "\"\"", "Mail address that the authority may write to."),
+    key("tls.acme.domains", "CENTRALE_TLS_ACME_DOMAINS", "[]", "Names in the certificate; public.name when empty."),
+    key("tls.acme.roots", "CENTRALE_TLS_ACME_ROOTS", "\"\"", "PEM file of the authority to trust as the directory; the system's when absent."),
     key("relay.enabled", "CENTRALE_RELAY_ENABLED", "true", "Whether TURN is offered. STUN always is."),
     key("relay.secret", "CENTRALE_RELAY_SECRET", "\"\"", "What relay passwords are computed from; generated in the data directory when absent."),
     key("relay.ports", "CENTRALE_RELAY_PORTS", "\"49152-65535\"", "UDP ports lent to clients."),
@@ -40,10 +45,13 @@ pub(super) const KEYS: &[Key] = &[
     key("relay.bytes_per_second", "CENTRALE_RELAY_BYTES_PER_SECOND", "0", "Relayed bytes per second and user; 0 for no bound."),
     key("relay.bytes_per_day", "CENTRALE_RELAY_BYTES_PER_DAY", "0", "Relayed bytes per day and user; 0 for no bound."),
     key("relay.workers", "CENTRALE_RELAY_WORKERS", "0", "Threads that relay; 0 for one per core."),
+    key("relay.alternates", "CENTRALE_RELAY_ALTERNATES", "[]", "Addresses such as 203.0.113.8:3478 that new clients are sent to while this relay drains."),
+    key("relay.servers", "CENTRALE_RELAY_SERVERS", "[]", "Names of the relay nodes that clients are given, when this node is not one."),
     key("drain.deadline", "CENTRALE_DRAIN_DEADLINE", "\"300s\"", "How long live calls may go on after SIGTERM: 30s, 5m, 1h."),
     key("cluster.store", "CENTRALE_CLUSTER_STORE", "\"\"", "postgres://… shared with other nodes; a file in the data directory when absent."),
     key("cluster.bus", "CENTRALE_CLUSTER_BUS", "\"\"", "nats://… shared with other nodes; in process when absent."),
     key("cluster.node", "CENTRALE_CLUSTER_NODE", "\"alone\"", "This node's name: letters, digits and dashes, the same after a restart."),
+    key("cluster.roles", "CENTRALE_CLUSTER_ROLES", "[]", "What this node does: api, media, relay, trunk; all when empty. [\"relay\"] alone needs only relay.secret."),
 ];
 
 /// A configuration file with every key at its default, commented out.
