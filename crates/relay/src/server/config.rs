@@ -21,7 +21,8 @@ pub struct RelayAddress {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OpenWhen {
     /// With the first permission. Nobody may speak to the address before, and a socket is most of what an idle
-    /// allocation costs. Another program may take the port in between; then the permission is answered 508.
+    /// allocation costs. That the port is free is seen at the allocation; should another program take it in between, the
+    /// permission is answered 508.
     #[default]
     Permitted,
     /// With the allocation.

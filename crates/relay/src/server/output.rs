@@ -57,6 +57,9 @@ impl Head {
 pub enum Output {
     /// Send these bytes to a client.
     Reply { client: ClientAddr, bytes: Vec<u8> },
+    /// See whether the socket of a relayed address could be opened, by opening and closing it, and say so with
+    /// [`super::Server::opened`]. Another program may have the port.
+    Probe { relay: RelayId },
     /// Open the socket of a relayed address (see [`super::Server::local_address`]) and say so with
     /// [`super::Server::opened`]. The answer to the client waits for it.
     Open { relay: RelayId },

@@ -226,14 +226,8 @@ impl Server {
         allocation.transaction = asker.transaction.0;
         allocation.token = new_token;
         allocation.missing_v6 = missing;
-        match self.config.open {
-            OpenWhen::Permitted => self.succeed(slot, asker, now),
-            OpenWhen::Allocated => {
-                let families = [Family::V4, Family::V6].into_iter().filter(|family| ports[*family as usize] != 0);
-                for family in families {
-                    self.ask_to_open(slot, family, asker);
-                }
-            }
+        for family in [Family::V4, Family::V6].into_iter().filter(|family| ports[*family as usize] != 0) {
+            self.ask_to_open(slot, family, asker);
         }
         Ok(())
     }
@@ -396,11 +390,17 @@ impl Server {
         let is_asked = self.pending.iter().any(|pending| pending.relay == relay);
         self.pending.push(Pending { relay, asker: asker.clone(), tries: 0 });
         if !is_asked {
-            self.outputs.push_back(Output::Open { relay });
+            self.push_open(relay, asker.method);
         }
     }
 
-    /// Takes the outcome of [`Output::Open`]: whether the socket is open. Whoever waits for it is answered.
+    /// Asks for a socket; for an Allocate perhaps only whether it could be had.
+    fn push_open(&mut self, relay: RelayId, method: Method) {
+        let is_probe = method == Method::ALLOCATE && self.config.open == OpenWhen::Permitted;
+        self.outputs.push_back(if is_probe { Output::Probe { relay } } else { Output::Open { relay } });
+    }
+
+    /// Takes the outcome of [`Output::Open`] or [`Output::Probe`]: whether the socket is open, or could be. Whoever waits for it is answered.
     ///
     /// A port that would not open is left alone for a minute; an Allocate gets another one, a permission 508.
     pub fn opened(&mut self, relay: RelayId, is_open: bool, now: Time) {
@@ -415,7 +415,8 @@ impl Server {
         });
         let Some((first, tries)) = waiting.first().cloned() else { return };
         if is_open {
-            self.allocations[slot as usize].open[family as usize] = true;
+            let is_probe = first.method == Method::ALLOCATE && self.config.open == OpenWhen::Permitted;
+            self.allocations[slot as usize].open[family as usize] = !is_probe;
             for (asker, _) in waiting {
                 // An Allocate of two families waits for both.
                 let waits = self.pending.iter().any(|p| p.relay.slot() == slot && p.asker.transaction == asker.transaction);
@@ -433,7 +434,7 @@ impl Server {
                 self.allocations[slot as usize].ports[family as usize] = next;
                 self.set_port(family, next, slot);
                 self.pending.push(Pending { relay, asker: first, tries: tries + 1 });
-                self.outputs.push_back(Output::Open { relay });
+                self.push_open(relay, Method::ALLOCATE);
                 return;
             }
             self.allocations[slot as usize].ports[family as usize] = 0;

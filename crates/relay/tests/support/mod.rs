@@ -103,6 +103,11 @@ impl World {
                     }
                     self.server.opened(relay, is_open, self.now);
                 }
+                Output::Probe { relay } => {
+                    let is_open = self.refuse_opens == 0;
+                    self.refuse_opens = self.refuse_opens.saturating_sub(1);
+                    self.server.opened(relay, is_open, self.now);
+                }
                 Output::Close { relay } => self.closed.push(relay),
                 Output::Usage(usage) => self.usage.push(usage),
                 other => self.others.push(other),

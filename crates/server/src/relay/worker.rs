@@ -397,16 +397,13 @@ impl Worker {
                     let to = self.datagrams.to_client(client);
                     self.outgoing.send(to, &bytes, &self.datagrams);
                 }
+                Output::Probe { relay } => {
+                    let outcome = self.relayed_socket(relay);
+                    self.opened(relay, outcome.map(drop), now);
+                }
                 Output::Open { relay } => {
-                    let is_open = match self.open(relay) {
-                        Ok(()) => true,
-                        Err(error) => {
-                            self.stats.failed_opens += 1;
-                            tracing::debug!(%error, "a relayed address could not be opened");
-                            false
-                        }
-                    };
-                    self.server.opened(relay, is_open, now);
+                    let outcome = self.open(relay);
+                    self.opened(relay, outcome, now);
                 }
                 Output::Close { relay } => {
                     if let Some(socket) = self.datagrams.relayed.get_mut(relay.0 as usize) {
@@ -427,9 +424,21 @@ impl Worker {
         }
     }
 
-    fn open(&mut self, relay: RelayId) -> io::Result<()> {
+    fn opened(&mut self, relay: RelayId, outcome: io::Result<()>, now: Time) {
+        if let Err(error) = &outcome {
+            self.stats.failed_opens += 1;
+            tracing::debug!(%error, "a relayed address could not be opened");
+        }
+        self.server.opened(relay, outcome.is_ok(), now);
+    }
+
+    fn relayed_socket(&self, relay: RelayId) -> io::Result<std::net::UdpSocket> {
         let address = self.server.local_address(relay).ok_or(io::ErrorKind::AddrNotAvailable)?;
-        let mut socket = UdpSocket::from_std(listen::relayed(address)?);
+        listen::relayed(address)
+    }
+
+    fn open(&mut self, relay: RelayId) -> io::Result<()> {
+        let mut socket = UdpSocket::from_std(self.relayed_socket(relay)?);
         let token = Source::Relayed(relay.0).token();
         self.registry.register(&mut socket, token, Interest::READABLE)?;
         let at = relay.0 as usize;
