@@ -470,6 +470,7 @@ impl World {
                     let client = self.clients.iter_mut().find(|c| c.address == client).expect("a client of this world");
                     client.answered(&bytes);
                 }
+                Output::Probe { relay } => self.server.opened(relay, true, self.now),
                 Output::Open { relay } => {
                     assert!(!self.open.contains_key(&relay), "asked to open twice");
                     assert!(!self.opening.contains(&relay), "asked to open twice");
