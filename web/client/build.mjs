@@ -1,4 +1,4 @@
-// Builds the package: `node build.mjs` makes dist/, `node build.mjs --test` compiles the tests into .test/.
+// Builds the package: `node build.mjs` makes dist/, `node build.mjs --test` compiles the tests into .test/ and runs them.
 //
 // dist/index.js     ES module for bundlers
 // dist/index.cjs    the same for require()
@@ -6,7 +6,7 @@
 // dist/calling.js   one self-contained, minified ES module: what an exchange serves as /sdk/calling.js
 // dist/package.json makes the folder itself a package, for `file:` dependencies
 
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,6 +40,9 @@ async function buildTests() {
     sourcemap: 'inline',
     packages: 'external',
   });
+  const files = filesBelow(at('.test')).filter((file) => file.endsWith('.test.js'));
+  const { status } = spawnSync(process.execPath, ['--test', '--test-reporter=spec', ...files], { stdio: 'inherit' });
+  process.exitCode = status ?? 1;
 }
 
 async function buildPackage() {

@@ -84,10 +84,9 @@ function phoneNumber(rawId: string): CommunicationIdentifierKind {
   if (number === 'anonymous') {
     return { kind: 'phoneNumber', phoneNumber: number, isAnonymous: true, rawId };
   }
-  const underscore = number.indexOf('_');
-  return underscore > 0
-    ? { kind: 'phoneNumber', phoneNumber: number.slice(0, underscore), assertedId: number.slice(underscore + 1), rawId }
-    : { kind: 'phoneNumber', phoneNumber: number, rawId };
+  // As the official package has it: the asserted id stays part of the number.
+  const assertedId = number.includes('_') ? number.slice(number.indexOf('_') + 1) : undefined;
+  return { kind: 'phoneNumber', phoneNumber: number, isAnonymous: false, rawId, ...(assertedId ? { assertedId } : {}) };
 }
 
 function user(rawId: string, scheme: string, rest: string): CommunicationIdentifierKind {

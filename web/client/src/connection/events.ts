@@ -233,7 +233,7 @@ export class EventConnection extends Emitter<Happenings> {
     if (this.isClosed) {
       return;
     }
-    if (which instanceof EventSocket && !this.hadSocket) {
+    if (which instanceof EventSocket && !this.hadSocket && ending === 'lost') {
       this.vainSockets += 1;
     }
     if (this.current === which) {
