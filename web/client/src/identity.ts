@@ -27,7 +27,8 @@ export function rawIdOf(identifier: CommunicationIdentifier): string {
     if (identifier.isAnonymous || identifier.phoneNumber === 'anonymous') {
       return '4:anonymous';
     }
-    return `4:${identifier.phoneNumber}${identifier.assertedId ? `_${identifier.assertedId}` : ''}`;
+    const asserted = identifier.assertedId ? `_${identifier.assertedId}` : '';
+    return `4:${identifier.phoneNumber}${identifier.phoneNumber.endsWith(asserted) ? '' : asserted}`;
   }
   if ('microsoftTeamsUserId' in identifier && identifier.microsoftTeamsUserId) {
     const prefix = identifier.isAnonymous ? '8:teamsvisitor:' : `8:${teamsCloud(identifier.cloud)}:`;
