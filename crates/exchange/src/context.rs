@@ -95,6 +95,8 @@ pub struct RelaySettings {
     pub tls_port: Option<u16>,
     /// The HTTPS port, which also takes TURN over TLS.
     pub https_port: Option<u16>,
+    /// More relays with the same secret. Each identity has one that it uses first and one to fall back to.
+    pub others: Vec<RelaySettings>,
 }
 
 impl RelaySettings {
@@ -109,6 +111,7 @@ impl RelaySettings {
             tcp_port: None,
             tls_port: None,
             https_port: None,
+            others: Vec::new(),
         }
     }
 }

@@ -37,7 +37,7 @@ pub async fn issue_relay_configuration(
         ice_servers: routes
             .iter()
             .map(|route| RouteIceServer {
-                urls: route_urls(&ctx.relay, route),
+                urls: route_urls(&ctx.relay, &identity, route),
                 username: credential.as_ref().map(|c| c.username.clone()).unwrap_or_default(),
                 credential: credential.as_ref().map(|c| c.password.clone()).unwrap_or_default(),
                 route_type: (*route).to_owned(),
@@ -48,9 +48,10 @@ pub async fn issue_relay_configuration(
 
 /// The ICE servers of a browser that acts for `identity`, and when their credentials end.
 ///
-/// STUN, then TURN over UDP, TCP, TLS, and TLS on the HTTPS port; no TURN when the relay is switched off.
+/// STUN, then TURN over UDP, TCP, TLS, and TLS on the HTTPS port; then, where there are several relays, a second one over
+/// UDP, so that one may go away. No TURN when the relay is switched off.
 pub fn ice_servers(ctx: &Context, identity: &Identity, ttl: Duration) -> (Vec<IceServer>, Timestamp) {
-    let relay = &ctx.relay;
+    let [relay, fallback] = relays_of(&ctx.relay, identity);
     let ends = ctx.now().plus(ttl);
     let mut servers = Vec::new();
     let stun: Vec<String> = stun_url(relay).into_iter().collect();
@@ -58,8 +59,9 @@ pub fn ice_servers(ctx: &Context, identity: &Identity, ttl: Duration) -> (Vec<Ic
         servers.push(IceServer { urls: stun, username: None, credential: None });
     }
     if let Some(credential) = mint(ctx, identity, ttl) {
+        let second = (fallback.host != relay.host).then(|| turn_udp(fallback)).flatten();
         let urls: Vec<String> =
-            [turn_udp(relay), turn_tcp(relay), turn_tls(relay), turn_https(relay)].into_iter().flatten().collect();
+            [turn_udp(relay), turn_tcp(relay), turn_tls(relay), turn_https(relay), second].into_iter().flatten().collect();
         if !urls.is_empty() {
             servers.push(IceServer {
                 urls,
@@ -118,13 +120,28 @@ fn routes(given: Option<&str>) -> Result<&'static [&'static str]> {
     }
 }
 
-fn route_urls(relay: &RelaySettings, route: &str) -> Vec<String> {
+/// The relay that an identity uses first, and the one after it; the same when there is one only.
+fn relays_of<'a>(relays: &'a RelaySettings, identity: &Identity) -> [&'a RelaySettings; 2] {
+    let count = relays.others.len() + 1;
+    // FNV-1a: spreads identities over the relays, on every node in the same way.
+    let hash = identity.to_string().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let first = usize::try_from(hash % count as u64).unwrap_or(0);
+    [first, first + 1].map(|at| match (at % count).checked_sub(1) {
+        None => relays,
+        Some(other) => relays.others.get(other).unwrap_or(relays),
+    })
+}
+
+fn route_urls(relays: &RelaySettings, identity: &Identity, route: &str) -> Vec<String> {
+    let [relay, fallback] = relays_of(relays, identity);
     if !relay.enabled {
         return stun_url(relay).into_iter().collect();
     }
     let wanted = match route {
         "any" => [stun_url(relay), turn_udp(relay).or_else(|| turn_tcp(relay))],
-        _ => [turn_udp(relay).or_else(|| turn_tcp(relay)), turn_https(relay).or_else(|| turn_tls(relay))],
+        _ => [turn_udp(fallback).or_else(|| turn_tcp(fallback)), turn_https(relay).or_else(|| turn_tls(relay))],
     };
     wanted.into_iter().flatten().collect()
 }

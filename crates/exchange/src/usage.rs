@@ -5,9 +5,11 @@
 
 mod ledger;
 mod list;
+mod relayed;
 
 pub use ledger::Ledger;
 pub use list::{Filter, list, list_usage, totals};
+pub use relayed::{BATCH, Relayed, report, serve_relays, transport};
 
 use centrale_model::{Timestamp, UsageKind, UsageUnit};
 use centrale_store::Tx;

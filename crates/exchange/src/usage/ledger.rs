@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use centrale_model::{UsageKind, UsageUnit};
-use centrale_relay::{Transport, Usage};
+use centrale_relay::Usage;
 use centrale_store::transact;
 
-use super::{Record, record};
+use super::record;
+use super::relayed::Relayed;
 use crate::{Context, Error, Result};
 
 /// Measurements waiting to be written.
@@ -61,7 +61,7 @@ impl Ledger {
             if batch.is_empty() {
                 return Ok(());
             }
-            let records: Vec<Record> = batch.iter().flat_map(records).collect();
+            let records: Vec<_> = batch.iter().flat_map(|usage| Relayed::from(usage).records()).collect();
             transact!(ctx.store, |tx| {
                 for line in &records {
                     record(tx, line).await?;
@@ -76,42 +76,5 @@ impl Ledger {
                 }
             }
         }
-    }
-}
-
-/// The records of one measurement.
-fn records(usage: &Usage) -> Vec<Record> {
-    let line = |suffix: &str, unit, quantity, direction: Option<&str>| Record {
-        record_id: format!("{}-{suffix}", usage.id),
-        kind: UsageKind::Relay,
-        unit,
-        quantity,
-        identity: usage.user.to_string(),
-        call_id: None,
-        participant_id: None,
-        transport: Some(transport(usage.transport).to_owned()),
-        direction: direction.map(str::to_owned),
-        started: usage.from,
-        ended: usage.to,
-    };
-    let span = u64::try_from(usage.to.since(usage.from).as_millis()).unwrap_or(u64::MAX);
-    let mut lines = Vec::with_capacity(3);
-    if usage.bytes_up > 0 {
-        lines.push(line("sent", UsageUnit::Bytes, usage.bytes_up, Some("sent")));
-    }
-    if usage.bytes_down > 0 {
-        lines.push(line("received", UsageUnit::Bytes, usage.bytes_down, Some("received")));
-    }
-    if span > 0 {
-        lines.push(line("time", UsageUnit::Milliseconds, span, None));
-    }
-    lines
-}
-
-fn transport(transport: Transport) -> &'static str {
-    match transport {
-        Transport::Udp => "udp",
-        Transport::Tcp => "tcp",
-        Transport::Tls => "tls",
     }
 }
