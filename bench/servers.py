@@ -23,15 +23,13 @@ def generator():
 
 
 def build(with_ours=True):
-    subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "relay-load"], cwd=ROOT, check=True)
-    if with_ours:
-        what = ["--example", "relay_alone"] if Ours.is_alone() else ["--bin", "centrale"]
-        subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "centrale-server", *what], cwd=ROOT, check=True)
+    crates = ["-p", "relay-load"] + (["-p", "centrale-server"] if with_ours else [])
+    subprocess.run(["cargo", "build", "--release", "--quiet", "--bins", *crates], cwd=ROOT, check=True)
 
 
 def free_port():
-    """A port that is free for UDP and TCP on both loopback addresses, outside the range of client ports."""
-    for port in range(20_000 + os.getpid() % 5_000, 32_000):
+    """A port that is free for UDP and TCP on both loopback addresses, below those that are lent and those of clients."""
+    for port in range(3_000 + os.getpid() % 4_000, 10_000):
         try:
             for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
                 for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
@@ -127,8 +125,8 @@ relay-ip=127.0.0.1
 relay-ip=::1
 listening-port={plain}
 tls-listening-port={tls}
-min-port=10000
-max-port=60999
+min-port=22000
+max-port=49999
 use-auth-secret
 static-auth-secret={SECRET}
 realm=bench.test
@@ -173,14 +171,44 @@ class Floor(Server):
 
 
 class Ours(Server):
+    """The whole program, as `centrale serve` on loopback; its relay is what is loaded."""
+
     name = "ours"
 
-    @staticmethod
-    def is_alone():
-        return (ROOT / "crates/server/examples/relay_alone.rs").exists()
-
     def start(self):
-        raise NotImplementedError
+        port, data = free_port(), self.folder / "data"
+        settings = {
+            "CENTRALE_DATA": str(data),
+            "CENTRALE_HTTPS": "127.0.0.1:0",
+            "CENTRALE_RELAY": f"[::]:{port}",
+            "CENTRALE_RELAY_TLS": f"[::]:{free_port()}",
+            "CENTRALE_METRICS": "127.0.0.1:0",
+            "CENTRALE_LIMITS": "false",
+            "CENTRALE_PUBLIC_ADDRESSES": "127.0.0.1,::1",
+            "CENTRALE_RELAY_SECRET": SECRET,
+            "CENTRALE_RELAY_WORKERS": str(self.workers),
+            # Below the ports of our peers, which have the same address: those would be taken for relayed ones.
+            "CENTRALE_RELAY_PORTS": "10000-21999",
+            "CENTRALE_RELAY_ALLOW_PEERS": "127.0.0.0/8,::1/128",
+            "CENTRALE_TLS_CERTIFICATE": str(self.cert),
+            "CENTRALE_TLS_KEY": str(self.key),
+        }
+        self.data = data
+        command = shlex.split(self.command) if self.command else [str(TARGET / "release/centrale"), "serve"]
+        self.launch(command, stdout=subprocess.DEVNULL, env=os.environ | settings)
+        runtime = self.wait_for_file(data / "runtime.json")
+        for transport in ("udp", "tcp", "tls"):
+            for address in runtime["relay"][transport]:
+                self.addresses.setdefault((transport, "v6" if address.startswith("[") else "v4"), address)
+
+    def wait_for_file(self, path, seconds=20):
+        until = time.time() + seconds
+        while time.time() < until and self.process.poll() is None:
+            try:
+                return json.loads(path.read_text())
+            except (FileNotFoundError, json.JSONDecodeError):
+                time.sleep(0.05)
+        sys.exit(f"ours did not start: {(self.folder / 'stderr').read_text()[-2000:]}")
 
 
 def wait_for_tcp(host, port, seconds=10):

@@ -52,6 +52,7 @@ impl Args {
             secret: self.text("secret", ""),
             tls: tls::client(self.text("tls", "1.2") == "1.3")?,
             is_floor: self.text("protocol", "turn") == "floor",
+            spreads_v6: self.text("spread-v6", "no") == "yes",
         }))
     }
 

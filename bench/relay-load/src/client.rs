@@ -28,6 +28,8 @@ pub(crate) struct Target {
     pub(crate) tls: Arc<rustls::ClientConfig>,
     /// The floor speaks no TURN: one greeting instead of allocation and channel.
     pub(crate) is_floor: bool,
+    /// Whether IPv6 clients come from networks of their own in fd00:be::/32, which the runner routes to loopback.
+    pub(crate) spreads_v6: bool,
 }
 
 pub(crate) struct Session {
@@ -52,7 +54,7 @@ impl Session {
         let user = format!("{}:load-{number}", now.as_secs() + 3600);
         let password = STANDARD.encode(stun::hmac_sha1(target.secret.as_bytes(), user.as_bytes()));
         Ok(Session {
-            link: Link::open(target.transport, source(target.server, number), target.server, &target.tls)?,
+            link: Link::open(target.transport, source(target, number), target.server, &target.tls)?,
             relayed: target.server,
             user,
             password,
@@ -68,7 +70,7 @@ impl Session {
     /// Starts over from another port.
     fn reopen(&mut self) -> io::Result<()> {
         let target = &self.target;
-        self.link = Link::open(target.transport, source(target.server, self.number), target.server, &target.tls)?;
+        self.link = Link::open(target.transport, source(target, self.number), target.server, &target.tls)?;
         Ok(())
     }
 
@@ -97,9 +99,13 @@ impl Session {
 /// A server remembers a client address for a while after its allocation is gone, and answers 437 or 401 to a
 /// newcomer from there (RFC 8656 §7.2). So each process has addresses of its own, and neighbouring clients have
 /// different ones, where the family has more than one loopback address.
-fn source(server: SocketAddr, number: u64) -> IpAddr {
+fn source(target: &Target, number: u64) -> IpAddr {
     let [.., high, low] = std::process::id().to_be_bytes();
-    if server.is_ipv6() {
+    if target.server.is_ipv6() {
+        if target.spreads_v6 {
+            let net = (number % 1_000) as u16;
+            return Ipv6Addr::new(0xfd00, 0xbe, u16::from_be_bytes([high, low]), net, 0, 0, 0, 1).into();
+        }
         IpAddr::V6(Ipv6Addr::LOCALHOST)
     } else {
         IpAddr::V4(Ipv4Addr::new(127, 16 | (high & 0x7f), low, 1 + (number % 250) as u8))

@@ -33,6 +33,7 @@ fn main() -> ExitCode {
             "churn" => scenario::churn::run(&args),
             "hold" => scenario::hold::run(&args),
             "open" => scenario::open::run(&args),
+            "flood" => scenario::flood::run(&args),
             other => return Err(std::io::Error::other(format!("no scenario {other}"))),
         }?;
         println!("{}", result.0);

@@ -1,6 +1,7 @@
 //! What is done to the server. Each scenario gives one JSON value and whether nothing was lost or altered.
 
 pub(crate) mod churn;
+pub(crate) mod flood;
 pub(crate) mod hold;
 pub(crate) mod open;
 pub(crate) mod pair;
