@@ -186,6 +186,12 @@ impl Worker {
         for (at, socket) in sockets.udp.into_iter().take(0x100).enumerate() {
             let mut socket = UdpSocket::from_std(socket);
             let state = UdpSocketState::new((&socket).into())?;
+            // Each option that puts something beside a datagram costs on each datagram; this one is not read.
+            let options = socket2::SockRef::from(&socket);
+            match socket.local_addr()? {
+                SocketAddr::V4(_) => options.set_recv_tos_v4(false)?,
+                SocketAddr::V6(_) => options.set_recv_tclass_v6(false)?,
+            }
             let is_wild = socket.local_addr()?.ip().is_unspecified();
             let token = Source::Listener(at as u32).token();
             registry.register(&mut socket, token, Interest::READABLE)?;
