@@ -46,6 +46,7 @@ pub fn relay() -> RelaySettings {
         tcp_port: Some(3478),
         tls_port: Some(5349),
         https_port: Some(443),
+        others: Vec::new(),
     }
 }
 
