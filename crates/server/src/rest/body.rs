@@ -3,16 +3,20 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use centrale_exchange::{Error, Result};
 use centrale_wire::{Operation, QueryKind};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
+use hyper::body::Body as _;
 use serde_json::{Map, Value};
 
 use super::text;
 
 /// How long a body may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How much of a refused body is let go by, in bytes, and for how long. It costs no memory.
+const DISCARDED: usize = 16 * 1024 * 1024;
+const DISCARDING: Duration = Duration::from_secs(5);
 
 /// Why a body was not read.
 pub(super) enum Unread {
@@ -23,13 +27,39 @@ pub(super) enum Unread {
 }
 
 /// Reads a body of at most `limit` bytes.
-pub(super) async fn read(body: Body, limit: usize) -> Result<Bytes, Unread> {
-    let reading = Limited::new(body, limit).collect();
-    match tokio::time::timeout(PATIENCE, reading).await {
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.downcast_ref::<LengthLimitError>().is_some() => Err(Unread::TooLarge),
-        Ok(Err(_)) | Err(_) => Err(Unread::Broken),
+pub(super) async fn read(body: &mut Body, limit: usize) -> Result<Bytes, Unread> {
+    if body.size_hint().lower() > limit as u64 {
+        return Err(Unread::TooLarge);
     }
+    let reading = async {
+        let mut whole = BytesMut::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(|_| Unread::Broken)?.into_data() else { continue };
+            if whole.len() + data.len() > limit {
+                return Err(Unread::TooLarge);
+            }
+            whole.extend_from_slice(&data);
+        }
+        Ok(whole.freeze())
+    };
+    tokio::time::timeout(PATIENCE, reading).await.unwrap_or(Err(Unread::Broken))
+}
+
+/// Lets the rest of a body go by, so that a client that is still sending gets to read why it was refused, and the
+/// connection can go on. Gives `false` when there was more than we care for.
+pub(super) async fn discard(body: &mut Body) -> bool {
+    let going_by = async {
+        let mut seen = 0;
+        while let Some(frame) = body.frame().await {
+            let Ok(frame) = frame else { return false };
+            seen += frame.data_ref().map_or(0, Bytes::len);
+            if seen > DISCARDED {
+                return false;
+            }
+        }
+        true
+    };
+    tokio::time::timeout(DISCARDING, going_by).await.unwrap_or(false)
 }
 
 /// Makes the request of an operation: the body's fields, then the path's, then the query's.

@@ -38,7 +38,7 @@ async fn token(node: &Node, incoming: Incoming) -> Result<Answer> {
     if !incoming.peer.ip().to_canonical().is_loopback() || !is_own_page(incoming.request.headers(), &node.ctx.public_url) {
         return Err(Error::forbidden("Tokens without a key are given to this machine's own page only."));
     }
-    let content = body::read(incoming.request.into_body(), 4096)
+    let content = body::read(&mut incoming.request.into_body(), 4096)
         .await
         .map_err(|_| Error::invalid("The body is too long or did not arrive."))?;
     let wanted: Wanted = if content.is_empty() {

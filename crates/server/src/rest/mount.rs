@@ -8,6 +8,7 @@ use centrale_exchange::identity::Caller;
 use centrale_exchange::{Context, Error, Kind, Result};
 use centrale_wire::{Auth, Method, Operation};
 use futures_util::FutureExt;
+use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::answer::{self, Answer};
@@ -78,9 +79,12 @@ where
     F: Fn(Arc<Node>, Caller, Op::Request) -> Fut,
     Fut: Future<Output = Result<Op::Response>>,
 {
+    let Incoming { request, path, .. } = incoming;
+    let (parts, mut content) = request.into_parts();
     // A panic becomes an answer; whatever the function had begun in the store is undone by being dropped.
-    let running = AssertUnwindSafe(run::<Op, F, Fut>(&node, incoming, &function)).catch_unwind();
-    let mut answer = match running.await {
+    let running = AssertUnwindSafe(run::<Op, F, Fut>(&node, &parts, path, &mut content, &function)).catch_unwind();
+    let ran = running.await;
+    let mut answer = match ran {
         Ok(Ok(answer) | Err(answer)) => answer,
         Err(panic) => {
             let what = panic
@@ -91,6 +95,9 @@ where
             answer::error(&Error::bug(format!("{} panicked: {what}", Op::NAME)))
         }
     };
+    if answer.status().is_client_error() && !body::discard(&mut content).await {
+        answer.headers_mut().insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+    }
     if !Op::VERSIONS.is_empty() {
         if let Ok(value) = HeaderValue::from_str(&Op::VERSIONS.0.join(", ")) {
             answer.headers_mut().insert("api-supported-versions", value);
@@ -100,17 +107,21 @@ where
     answer
 }
 
-async fn run<Op, F, Fut>(node: &Arc<Node>, incoming: Incoming, function: &F) -> Result<Answer, Answer>
+async fn run<Op, F, Fut>(
+    node: &Arc<Node>,
+    parts: &Parts,
+    path: Vec<(&'static str, String)>,
+    content: &mut Body,
+    function: &F,
+) -> Result<Answer, Answer>
 where
     Op: Operation,
     F: Fn(Arc<Node>, Caller, Op::Request) -> Fut,
     Fut: Future<Output = Result<Op::Response>>,
 {
-    let Incoming { request, path, .. } = incoming;
-    let (parts, content) = request.into_parts();
     let refuse = |error: Error| answer::error(&error);
     check_version::<Op>(&parts.uri).map_err(refuse)?;
-    let (caller, hash) = auth::caller(node, Op::AUTH, &parts).await.map_err(refuse)?;
+    let (caller, hash) = auth::caller(node, Op::AUTH, parts).await.map_err(refuse)?;
     auth::check_scopes(&caller, Op::SCOPES).map_err(refuse)?;
     if let (true, Some(limit)) = (node.setting.limits, Op::LIMIT.as_ref()) {
         node.limiter.count(limit, &caller, node.ctx.clock.time()).map_err(refuse)?;
@@ -177,8 +188,5 @@ fn check_version<Op: Operation>(uri: &http::Uri) -> Result<()> {
 
 fn too_large(limit: usize) -> Answer {
     let error = Error::invalid(format!("The body is longer than {limit} bytes.")).code("RequestEntityTooLarge");
-    let mut answer = answer::error_as(StatusCode::PAYLOAD_TOO_LARGE, &error);
-    // The rest of the body is not read.
-    answer.headers_mut().insert(http::header::CONNECTION, HeaderValue::from_static("close"));
-    answer
+    answer::error_as(StatusCode::PAYLOAD_TOO_LARGE, &error)
 }

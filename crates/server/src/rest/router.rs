@@ -186,8 +186,10 @@ impl Router {
             if method.as_str() == route.method.as_str() || (method == http::Method::HEAD && route.method == Method::Get) {
                 return Found::Route { handler: route.handler.clone(), params, browser: route.browser };
             }
-            allowed.push(route.method);
-            browser |= route.browser;
+            if !is_loose {
+                allowed.push(route.method);
+                browser |= route.browser;
+            }
         }
         if allowed.is_empty() { Found::Nowhere } else { Found::Methods { allowed, browser } }
     }
@@ -249,5 +251,6 @@ mod tests {
         let router = routes.build();
         assert!(matches!(router.find(&http::Method::GET, "/identities"), Found::Methods { .. }));
         assert!(matches!(router.find(&http::Method::GET, "/favicon.ico"), Found::Route { .. }));
+        assert!(matches!(router.find(&http::Method::POST, "/nothing"), Found::Nowhere));
     }
 }
