@@ -13,6 +13,8 @@ pub(crate) struct Memory {
     pub(crate) resident: u64,
     /// Share of the kernel: the slabs that sockets live in.
     pub(crate) socket_slabs: u64,
+    /// Open descriptors of the process, a number.
+    pub(crate) descriptors: u64,
 }
 
 /// Slabs that grow with sockets. Directory entries of sockets are counted by their inodes: the cache of all
@@ -52,7 +54,15 @@ impl Meter {
     }
 
     pub(crate) fn memory(&self) -> Memory {
-        Memory { resident: self.resident().unwrap_or(0), socket_slabs: socket_slabs().unwrap_or(0) }
+        Memory {
+            resident: self.resident().unwrap_or(0),
+            socket_slabs: socket_slabs().unwrap_or(0),
+            descriptors: self.descriptors().unwrap_or(0),
+        }
+    }
+
+    fn descriptors(&self) -> Option<u64> {
+        Some(fs::read_dir(format!("/proc/{}/fd", self.pid?)).ok()?.count() as u64)
     }
 
     fn resident(&self) -> Option<u64> {

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -10,6 +11,9 @@ use crate::args::Args;
 use crate::client::{self, Session, Step};
 use crate::link::{loopback, udp_socket};
 use crate::scenario::Outcome;
+
+/// How long the kernel may take to free what was closed: sockets wait for an RCU grace period, and meanwhile count as used.
+const GRACE: Duration = Duration::from_millis(700);
 
 pub(crate) fn run(args: &Args) -> io::Result<Outcome> {
     let target = args.target()?;
@@ -26,12 +30,14 @@ pub(crate) fn run(args: &Args) -> io::Result<Outcome> {
     // The generator's own sockets are there before the first reading: only the server's sockets come after it.
     let mut sessions =
         (0..flows as u64).map(|number| Session::open(&target, first + 64 + number)).collect::<io::Result<Vec<_>>>()?;
+    std::thread::sleep(GRACE);
     let before = meter.memory();
     client::take(&mut sessions, Step::Challenge)?;
     client::take(&mut sessions, Step::Allocate { is_v6 })?;
     if is_bound {
         client::bind(&target, &mut sessions, &peers)?;
     }
+    std::thread::sleep(GRACE);
     let after = meter.memory();
     client::delete(&target, &mut sessions)?;
     client::delete(&target, &mut few)?;
@@ -40,7 +46,8 @@ pub(crate) fn run(args: &Args) -> io::Result<Outcome> {
     let resident = each(before.resident, after.resident);
     let kernel = each(before.socket_slabs, after.socket_slabs);
     let figures = json!({
-        "allocations": flows, "resident_bytes": resident, "kernel_bytes": kernel, "bytes_per_allocation": resident + kernel,
+        "allocations": flows, "resident_bytes": resident, "kernel_bytes": kernel,
+        "descriptors": each(before.descriptors, after.descriptors), "bytes_per_allocation": resident + kernel,
         "resident_total": after.resident, "lost": 0, "altered": 0, "misplaced": 0,
     });
     Ok((figures, true))
