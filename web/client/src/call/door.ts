@@ -4,13 +4,14 @@ import { Emitter } from '../emitter.js';
 import type { Disposer } from '../emitter.js';
 import type { CommunicationIdentifierKind } from '../identity.js';
 import type { EndReason } from '../wire.js';
+import { keepEarly } from './early.js';
 import type { LocalMedia } from './local-media.js';
 import type { CallDoor, Media, MediaPath, TransferGoal, TransferNews } from './peer-door.js';
 import type { Peer } from './peer.js';
 import type { Session } from './session.js';
 
 /** At most this many data channels wait for a feature that wants them. */
-const MAX_UNCLAIMED = 64;
+const MAX_ARRIVED = 64;
 
 interface Happenings {
   peer: Peer | undefined;
@@ -45,8 +46,8 @@ export class FeatureDoor implements CallDoor {
   private readonly happenings = new Emitter<Happenings>();
   private readonly wanted = new Set<WantedChannel>();
   private current: Peer | undefined;
-  /** Channels that came before any feature asked for them. */
-  private unclaimed: RTCDataChannel[] = [];
+  /** Channels that the other side opened and that are open: a feature that is made late hears of them too. */
+  private arrived: RTCDataChannel[] = [];
   private isOver = false;
   /** Transfers that were asked for and have no number yet, oldest first; then by number. */
   private readonly asked: ((news: TransferNews) => void)[] = [];
@@ -153,7 +154,7 @@ export class FeatureDoor implements CallDoor {
   }
 
   onDataChannel(listener: (channel: RTCDataChannel) => void): Disposer {
-    this.unclaimed.splice(0).forEach((channel) => listener(channel));
+    [...this.arrived].forEach((channel) => listener(channel));
     return this.happenings.subscribe('channel', listener);
   }
 
@@ -191,8 +192,12 @@ export class FeatureDoor implements CallDoor {
   }
 
   channelOpened(channel: RTCDataChannel): void {
-    if (this.happenings.count('channel') === 0 && this.unclaimed.length < MAX_UNCLAIMED) {
-      this.unclaimed.push(channel);
+    keepEarly(channel);
+    if (this.arrived.length < MAX_ARRIVED) {
+      this.arrived.push(channel);
+      channel.addEventListener('close', () => {
+        this.arrived = this.arrived.filter((other) => other !== channel);
+      });
     }
     this.happenings.emit('channel', channel);
   }

@@ -5,6 +5,7 @@
  * A label seen again after a reconnection is the same session going on. A higher session on the same channel ends the older.
  */
 
+import { takeEarly } from '../call/early.js';
 import type { CallDoor } from '../call/peer-door.js';
 import { Emitter, bindMethods, type Disposer } from '../emitter.js';
 import { CallingError, ErrorCodes } from '../errors.js';
@@ -14,6 +15,7 @@ import type {
   DataChannelCallFeature,
   DataChannelMessage,
   DataChannelReceiver,
+  DataChannelReceiverCreatedEvent,
   DataChannelReliability,
   DataChannelSender,
   DataChannelSenderOpenOptions,
@@ -238,6 +240,7 @@ class Receiver implements DataChannelReceiver {
   take(channel: RTCDataChannel): void {
     this.channel = channel;
     channel.binaryType = 'arraybuffer';
+    takeEarly(channel).forEach((data) => this.received(channel, data));
     channel.addEventListener('message', (event) => this.received(channel, event.data));
     channel.addEventListener('close', () => {
       // A closing notice may have been lost; a new connection brings a new channel soon.
@@ -297,6 +300,8 @@ export class DataChannels
   readonly name = 'DataChannel';
   private readonly senders = new Map<number, Sender>();
   private readonly receivers = new Map<number, Receiver>();
+  /** Receivers that nobody has heard of yet; at most one per channel. */
+  private untold: Receiver[] = [];
   private lastSession = 0;
 
   constructor(context: CallFeatureContext) {
@@ -306,6 +311,12 @@ export class DataChannels
       () => this.closeAll(),
     );
     this.door.onEnd(() => this.closeAll());
+  }
+
+  override on(event: 'dataChannelReceiverCreated', listener: DataChannelReceiverCreatedEvent): void {
+    super.on(event, listener);
+    // The sender may have been first. A moment later, so that whoever subscribes has subscribed.
+    queueMicrotask(() => this.untold.splice(0).forEach((receiver) => this.emitter.emit('dataChannelReceiverCreated', receiver)));
   }
 
   createDataChannelSender(options: DataChannelSenderOpenOptions = {}): DataChannelSender {
@@ -364,10 +375,15 @@ export class DataChannels
       if (this.receivers.get(label.channelId) === closed) {
         this.receivers.delete(label.channelId);
       }
+      this.untold = this.untold.filter((other) => other !== closed);
     });
     this.receivers.set(label.channelId, receiver);
     receiver.take(channel);
-    this.emitter.emit('dataChannelReceiverCreated', receiver);
+    if (this.emitter.count('dataChannelReceiverCreated') > 0) {
+      this.emitter.emit('dataChannelReceiverCreated', receiver);
+    } else {
+      this.untold.push(receiver);
+    }
   }
 
   private closeAll(): void {

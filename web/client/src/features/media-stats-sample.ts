@@ -55,6 +55,9 @@ export function readSample(
     if (stat.type !== 'inbound-rtp' && stat.type !== 'outbound-rtp') {
       continue;
     }
+    if (stat.type === 'outbound-rtp' && number(stat.packetsSent) === 0) {
+      continue; // prepared, and nothing sent yet
+    }
     const media = mediaOf((stat.mid as string | undefined) ?? null) ?? (stat.kind === 'audio' ? 'audio' : 'video');
     const now = count(stat);
     counters.set(stat.id, now);

@@ -5,6 +5,7 @@
  * says it again on every new connection, so that a reload of either page loses nothing.
  */
 
+import { takeEarly } from '../call/early.js';
 import type { CallDoor } from '../call/peer-door.js';
 import type { Disposer } from '../emitter.js';
 
@@ -32,12 +33,15 @@ export class Signs {
   private readonly waiting: string[] = [];
   private readonly listeners = new Set<(sign: Sign) => void>();
   private readonly greeters = new Set<() => void>();
+  /** The last sign of each kind that tells a state: a feature that is made late must know. */
+  private readonly states = new Map<Sign['kind'], Sign>();
 
   constructor(door: CallDoor) {
     const ends = [
       door.openDataChannel(LABEL, { ordered: true }, (channel) => this.opened(channel)),
       door.onDataChannel((channel) => {
         if (channel.label === LABEL) {
+          takeEarly(channel).forEach((data) => this.received(data));
           channel.addEventListener('message', (event) => this.received(event.data));
         }
       }),
@@ -59,8 +63,9 @@ export class Signs {
     }
   }
 
-  /** Hears what the other side says. */
+  /** Hears what the other side says; at once what it said of its state. */
   onSign(listener: (sign: Sign) => void): Disposer {
+    this.states.forEach((sign) => listener(sign));
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
@@ -88,6 +93,9 @@ export class Signs {
   private received(data: unknown): void {
     const sign = parse(data);
     if (sign) {
+      if (sign.kind === 'hand' || sign.kind === 'spotlight') {
+        this.states.set(sign.kind, sign);
+      }
       [...this.listeners].forEach((listener) => listener(sign));
     }
   }

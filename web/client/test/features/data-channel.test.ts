@@ -169,3 +169,16 @@ test('the end of the call closes both ends', () => {
   ann.end();
   return assert.rejects(sender.sendMessage(bytes('x')), { code: 412 });
 });
+
+test('a feature that is made after the sender hears of it as soon as it listens', async () => {
+  const [ann, ben] = twoDoors();
+  const sender = feature(Features.DataChannel, ann).createDataChannelSender({ channelId: 9 });
+  const late = feature(Features.DataChannel, ben);
+  await sender.sendMessage(bytes('early'));
+  const receivers: DataChannelReceiver[] = [];
+  late.on('dataChannelReceiverCreated', (receiver) => receivers.push(receiver));
+  await Promise.resolve();
+  assert.equal(text(receivers[0]?.readMessage()?.data), 'early');
+  assert.equal(receivers.length, 1);
+  sender.close();
+});

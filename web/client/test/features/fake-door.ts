@@ -54,6 +54,7 @@ export class FakeDoor implements CallDoor {
   facing: FakeDoor | undefined;
   report: RTCStatsReport | undefined;
   readonly transfers: { goal: TransferGoal; tell: (news: TransferNews) => void }[] = [];
+  private readonly arrived: FakeChannel[] = [];
   private readonly arriving = new Set<(channel: RTCDataChannel) => void>();
   private readonly ending = new Set<() => void>();
   private readonly accepting = new Set<(call: unknown) => void>();
@@ -105,6 +106,7 @@ export class FakeDoor implements CallDoor {
   }
 
   onDataChannel(listener: (channel: RTCDataChannel) => void): Disposer {
+    this.arrived.filter((channel) => channel.readyState === 'open').forEach((channel) => listener(channel as unknown as RTCDataChannel));
     this.arriving.add(listener);
     return () => this.arriving.delete(listener);
   }
@@ -141,6 +143,7 @@ export class FakeDoor implements CallDoor {
     near.other = far;
     far.other = near;
     wanted.channel = near;
+    this.facing?.arrived.push(far);
     this.facing?.arriving.forEach((listener) => listener(far as unknown as RTCDataChannel));
     wanted.onOpen(near as unknown as RTCDataChannel);
   }

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { Features } from '../../src/features/index.js';
 import { parse } from '../../src/features/signs.js';
 import type { RealTimeTextInfo } from '../../src/types/index.js';
-import { ANN, BEN, feature, twoDoors } from './fake-door.js';
+import { keepEarly, takeEarly } from '../../src/call/early.js';
+import { ANN, BEN, FakeChannel, feature, twoDoors } from './fake-door.js';
 
 const user = (communicationUserId: string) => ({ kind: 'communicationUser' as const, communicationUserId });
 
@@ -27,10 +28,28 @@ test('a hand that is up is told again on a new connection', async () => {
   const [ann, ben] = twoDoors();
   const ofAnn = feature(Features.RaiseHand, ann);
   await ofAnn.raiseHand();
+  // Made after the sign was said, and nothing kept it: what is true is said again.
   const ofBen = feature(Features.RaiseHand, ben);
   assert.deepEqual(ofBen.getRaisedHands(), []);
   ann.reconnect();
   assert.deepEqual(ofBen.getRaisedHands(), [{ identifier: user(ANN), order: 1 }]);
+});
+
+test('a feature that is made late knows what was said while another one listened', async () => {
+  const [ann, ben] = twoDoors();
+  feature(Features.Reaction, ben);
+  await feature(Features.RaiseHand, ann).raiseHand();
+  assert.deepEqual(feature(Features.RaiseHand, ben).getRaisedHands(), [{ identifier: user(ANN), order: 1 }]);
+});
+
+test('what comes before anybody listens is kept for whoever takes the channel, and only once', () => {
+  const channel = new FakeChannel('signs');
+  keepEarly(channel as unknown as RTCDataChannel);
+  channel.hear('{"kind":"hand","up":true}');
+  channel.hear('x'.repeat(300_000));
+  assert.deepEqual(takeEarly(channel as unknown as RTCDataChannel), ['{"kind":"hand","up":true}']);
+  channel.hear('later');
+  assert.deepEqual(takeEarly(channel as unknown as RTCDataChannel), []);
 });
 
 test('one side may ask the other to lower its hand', async () => {
