@@ -38,7 +38,9 @@ export class Person {
   /** Loads (or reloads) the page and registers. */
   async pickUp() {
     await this.page.goto(`${this.exchange.origin}/health/live`);
-    await this.page.evaluate(open, { token: this.user.token, name: this.face, iceServers: this.iceServers });
+    await this.page.evaluate(open, { token: this.user.token, name: this.face, iceServers: this.iceServers }).catch((error) => {
+      throw new Error(`${this.face} could not register: ${error}\n${this.page.complaints.join('\n')}\n${this.exchange.log.slice(-3000)}`);
+    });
   }
 
   /** Runs a function in the page. */
