@@ -31,7 +31,11 @@ export class Media {
     }
     let cameras = await this.devices.getCameras();
     if (cameras.length === 0) {
-      const access = await this.devices.askDevicePermission({ audio: false, video: true }).catch(() => ({ video: false }));
+      const answered = waiting('camera');
+      const access = await this.devices
+        .askDevicePermission({ audio: false, video: true })
+        .catch(() => ({ video: false }))
+        .finally(answered);
       cameras = await this.devices.getCameras();
       if (!access.video || cameras.length === 0) {
         notice(deviceTrouble({ subCode: access.video ? 43013 : 43001 }, 'camera'));
@@ -123,7 +127,7 @@ export class Media {
   /** Asks for the microphone; true when calls may use it. */
   async askMicrophone(): Promise<boolean> {
     try {
-      const { audio } = await this.devices.askDevicePermission({ audio: true, video: false });
+      const { audio } = await this.devices.askDevicePermission({ audio: true, video: false }).finally(waiting('microphone'));
       if (!audio) {
         const known = await this.devices.getMicrophones();
         notice(deviceTrouble({ subCode: known.length === 0 ? await noMicrophone() : 40613 }, 'microphone'));
@@ -194,6 +198,15 @@ export class Media {
       }
     }
   }
+}
+
+/** Says what the browser's question is about, when people take a moment to answer it. */
+function waiting(what: 'camera' | 'microphone'): () => void {
+  const timer = setTimeout(() => notice(`Your browser is asking about the ${what}. Allow it, so that the other side can ${what === 'camera' ? 'see' : 'hear'} you.`), 700);
+  return () => {
+    clearTimeout(timer);
+    notice(undefined);
+  };
 }
 
 async function noMicrophone(): Promise<number> {

@@ -15,6 +15,18 @@ let isWired = false;
 let timer: ReturnType<typeof setInterval> | undefined;
 /** The call whose story is shown. */
 let chosen: string | undefined;
+/** Whether it was still going on when it was told. */
+let isChosenLive = false;
+/** What each part shows, so that nothing is drawn anew under somebody's fingers. */
+const drawn = new Map<string, string>();
+
+function draw(id: string, of: unknown, make: () => HTMLElement[]): void {
+  const text = JSON.stringify(of);
+  if (drawn.get(id) !== text) {
+    drawn.set(id, text);
+    byId(id).replaceChildren(...make());
+  }
+}
 
 /** Called whenever the address changes: opens or rests. */
 export function openConsole(): void {
@@ -66,6 +78,7 @@ function forget(): void {
   show(byId('key-form'), true);
   for (const id of ['status-tiles', 'calls', 'usage', 'explain-body']) {
     byId(id).replaceChildren();
+    drawn.delete(id);
   }
 }
 
@@ -95,10 +108,10 @@ async function read(): Promise<void> {
   show(byId('key-form'), false);
   show(byId('console-body'), true);
   byId('console-at').textContent = `Read at ${new Date().toLocaleTimeString()}`;
-  byId('status-tiles').replaceChildren(...(status.status === 'fulfilled' ? statusTiles(status.value) : [failure(status.reason)]));
-  byId('calls').replaceChildren(calls.status === 'fulfilled' ? callTable(calls.value.value ?? []) : failure(calls.reason));
-  byId('usage').replaceChildren(...(usage.status === 'fulfilled' ? usageView(usage.value) : [failure(usage.reason)]));
-  if (chosen && byId('explain').dataset.call !== chosen) {
+  draw('status-tiles', status, () => (status.status === 'fulfilled' ? statusTiles(status.value) : [failure(status.reason)]));
+  draw('calls', calls, () => [calls.status === 'fulfilled' ? callTable(calls.value.value ?? []) : failure(calls.reason)]);
+  draw('usage', usage, () => (usage.status === 'fulfilled' ? usageView(usage.value) : [failure(usage.reason)]));
+  if (chosen && (isChosenLive || byId('explain').dataset.call !== chosen)) {
     await explain(chosen, false);
   }
 }
@@ -112,7 +125,8 @@ async function explain(callId: string, withFocus: boolean): Promise<void> {
     const told = await ask<Explanation>(key, `/admin/calls/${encodeURIComponent(callId)}/explain`);
     const section = byId('explain');
     section.dataset.call = callId;
-    byId('explain-body').replaceChildren(story(told));
+    isChosenLive = told.call !== undefined && told.call.ended === undefined;
+    draw('explain-body', told, () => [story(told)]);
     show(section, true);
     document.querySelectorAll('#calls tr[data-call]').forEach((row) => {
       row.setAttribute('aria-current', String((row as HTMLElement).dataset.call === callId));
