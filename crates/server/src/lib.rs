@@ -5,6 +5,7 @@
 //! - [`relay`]: STUN and TURN.
 //! - [`signal`]: event connections of clients.
 //! - [`config`], [`tls`], [`logs`], [`metrics`]: what a node needs to begin.
+//! - [`vantage`]: what another node sees of this one.
 //! - [`program`]: the node from start to drain; [`command`]: the command line.
 //!
 //! Decides nothing: receives, hands in, sends.
@@ -19,3 +20,4 @@ pub mod relay;
 pub mod rest;
 pub mod signal;
 pub mod tls;
+pub mod vantage;

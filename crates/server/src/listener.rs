@@ -14,14 +14,15 @@ mod sniff;
 
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use axum::body::Body;
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
 use rustls::{ServerConfig, ServerConnection};
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
-
-use crate::rest::{Node, Router};
 
 /// Connections at once. Beyond, new ones wait in the kernel's queue until one ends.
 ///
@@ -43,14 +44,17 @@ pub struct Handover {
 /// Takes a connection over; none when this node has no relay.
 pub type Adopt = Arc<dyn Fn(Handover) + Send + Sync>;
 
+/// Answers a request of whoever is at this address.
+pub type Answering = Arc<dyn Fn(Request<Body>, SocketAddr) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
+
 /// What connections are served with.
 #[derive(Clone)]
 pub struct Serving {
-    /// The node.
-    pub node: Arc<Node>,
-    /// Its route table.
-    pub router: Arc<Router>,
-    /// Its TLS.
+    /// What HTTP requests are answered by.
+    pub answering: Answering,
+    /// How many connections are open.
+    pub open: Arc<AtomicUsize>,
+    /// The port's TLS.
     pub tls: Arc<ServerConfig>,
     /// Where TURN connections go.
     pub adopt: Option<Adopt>,
@@ -77,9 +81,9 @@ pub async fn serve(listener: TcpListener, serving: Serving, mut ended: watch::Re
         let serving = serving.clone();
         let ended = ended.clone();
         tokio::spawn(async move {
-            serving.node.counters.connections.fetch_add(1, Ordering::Relaxed);
+            serving.open.fetch_add(1, Ordering::Relaxed);
             connection::serve(stream, peer, &serving, ended).await;
-            serving.node.counters.connections.fetch_sub(1, Ordering::Relaxed);
+            serving.open.fetch_sub(1, Ordering::Relaxed);
             drop(permit);
         });
     }

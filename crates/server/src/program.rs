@@ -1,24 +1,32 @@
 //! A node, from its first file to its last connection.
 
+pub(crate) mod addresses;
 mod drain;
 mod files;
+mod gauges;
+mod outside;
+mod relay_node;
 mod relaying;
+mod spool;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use centrale_exchange::calls::{Settings, Switchboard};
-use centrale_exchange::usage::Ledger;
+use centrale_exchange::usage::{self, Ledger};
 use centrale_exchange::{Clock, Context, Parts, RelaySettings, SystemChance, SystemClock, WellKnown, identity};
 use centrale_model::{Private, ResourceId};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::config::{Config, Mode};
-use crate::listener::{self, Adopt, Serving};
+use centrale_wire::Method;
+
+use crate::config::{Config, Mode, Role};
+use crate::listener::{self, Adopt, Answering, Serving};
 use crate::relay::RelayHandle;
 use crate::rest::{self, Node, Setting};
+use crate::vantage::{self, Eyes};
 use crate::{metrics, signal, tls};
 
 pub use files::Runtime;
@@ -44,6 +52,10 @@ const DEVELOPER_KEY: &str = "Y2VudHJhbGUtZGV2LWtleS1ub3QtYS1zZWNyZXQtMDAwMQ==";
 /// # Errors
 /// One sentence that names what stands in the way and what to write.
 pub async fn run(config: Config) -> Result<(), StartError> {
+    addresses::check(&config)?;
+    if config.cluster.roles.is_relay_alone() {
+        return relay_node::run(config).await;
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
     let folder = files::Folder::open(&config.data)?;
 
@@ -61,10 +73,19 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         None => folder.relay_secret(&SystemChance::new())?,
     };
     let ledger = Arc::new(Ledger::new());
-    let relay = relaying::start(&config, &secret, &certified, &ledger, &[https_address, metrics_address])?;
+    let meter = Arc::new(gauges::Meter::default());
+    let sink = {
+        let (ledger, meter) = (ledger.clone(), meter.clone());
+        move |usage| {
+            meter.add(&usage);
+            ledger.add(usage);
+        }
+    };
+    let relay = relaying::start(&config, &secret, &certified, &[https_address, metrics_address], sink)?;
     let relay = Arc::new(relay);
 
-    let ctx = open_context(&config, &folder, clock.clone(), public_url.clone(), &relay, secret, https_address).await?;
+    let ctx =
+        open_context(&config, &folder, clock.clone(), public_url.clone(), &relay, secret.clone(), https_address).await?;
     if config.mode == Mode::Serve && ctx.access_keys().both().iter().any(|key| key.secret.reveal() == DEVELOPER_KEY) {
         return Err(StartError("An access key is the developer's, which everybody knows: replace it with POST /admin/keys/:regenerate".into()));
     }
@@ -78,7 +99,14 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let board = Switchboard::open(ctx.clone(), folder.node_name(&SystemChance::new())?, Settings::default())
         .await
         .map_err(|error| StartError(format!("the switchboard does not open: {error}")))?;
-    let router = Arc::new(rest::routes(config.mode == Mode::Dev, |routes| signal::mount(routes, board.clone())));
+    let eyes = Arc::new(Eyes::new(&secret));
+    let router = Arc::new(rest::routes(config.mode == Mode::Dev, |routes| {
+        signal::mount(routes, board.clone());
+        routes.raw(Method::Post, vantage::PATH, false, move |_, incoming| {
+            let eyes = eyes.clone();
+            async move { eyes.answer(incoming.request, incoming.peer).await }
+        });
+    }));
 
     let relay_address = relay.addresses().clone();
     let runtime = Runtime::of(&ctx, https_address, metrics_address, &relay_address, &folder.ca_file());
@@ -86,19 +114,44 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     tokio::spawn(files::keep_current(ctx.clone(), folder.clone(), runtime.clone()));
     tokio::spawn(relaying::keep_revoked(ctx.clone(), relay.clone()));
     tokio::spawn(relaying::keep_ledger(ctx.clone(), ledger.clone()));
-    tokio::spawn(tls::keep_fresh(certified.clone(), origin, clock));
+    tokio::spawn(serve_relays(ctx.clone()));
     tokio::spawn(signal::forget_old_events(ctx.clone()));
-    let sources: Vec<metrics::Source> = vec![relaying::counters(&relay), signal::counters(&board)];
-    tokio::spawn(metrics::serve(metrics, node.clone(), sources));
+    let open = node.counters.connections.clone();
+    let presence = metrics::presence(Instant::now(), open.clone(), {
+        let node = node.clone();
+        move || node.is_draining()
+    });
+    let mut sources = vec![presence, metrics::operations(&node), signal::counters(&board), certified.counters(clock.clone())];
+    let is_relay = config.cluster.roles.has(Role::Relay);
+    sources.extend(is_relay.then(|| gauges::counters(&relay, &meter)));
+    tokio::spawn(metrics::serve(metrics, sources));
 
     let (end, ended) = watch::channel(false);
-    let serving = Serving { node: node.clone(), router, tls: tls::https(&certified), adopt: Some(adopt(&relay)) };
+    let answering: Answering = {
+        let node = node.clone();
+        Arc::new(move |request, peer| Box::pin(rest::answer(node.clone(), router.clone(), request, peer)))
+    };
+    let serving = Serving { answering, open, tls: tls::https(&certified), adopt: is_relay.then(|| adopt(&relay)) };
     let accepting = tokio::spawn(listener::serve(https, serving, ended));
+    tokio::spawn(tls::keep_fresh(certified.clone(), origin, clock));
 
     folder.write_runtime(&ctx, &runtime)?;
-    println!("ready https://{}:{}", bracketed(&config.public.name), https_address.port());
+    ready(&config.public.name, https_address);
+    if is_relay {
+        tokio::spawn(outside::look(config.public.clone(), runtime, secret));
+    }
 
-    drain::until_told(&node, &relay, &board, config.drain_deadline).await;
+    let begin = || {
+        node.drain();
+        relay.drain(config.relay.alternates.clone());
+        board.drain();
+    };
+    let live = async || {
+        let calls = board.hosted() as u64;
+        // A developer's browser that is still open must not hold up a restart.
+        if config.mode == Mode::Dev { calls } else { calls + drain::allocations(&relay).await }
+    };
+    drain::until_told(begin, live, config.drain_deadline).await;
 
     folder.remove_runtime();
     let _ = end.send(true);
@@ -110,6 +163,18 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         tracing::error!(%error, "the last relay usage was not written");
     }
     Ok(())
+}
+
+/// Says that the node is ready (contract section 2).
+fn ready(name: &str, https: SocketAddr) {
+    println!("ready https://{}:{}", bracketed(name), https.port());
+}
+
+/// Writes what relays on other nodes measured.
+async fn serve_relays(ctx: Context) {
+    if let Err(error) = usage::serve_relays(&ctx).await {
+        tracing::error!(%error, "usage of other relays is not taken");
+    }
 }
 
 async fn open_context(
@@ -135,15 +200,33 @@ async fn open_context(
         .then(|| WellKnown { resource: DEVELOPER, primary_key: Private::new(DEVELOPER_KEY.to_owned()) });
     let addresses = relay.addresses();
     let port = |list: &[SocketAddr]| list.first().map(SocketAddr::port);
-    let settings = RelaySettings {
+    let secret = Private::new(secret.reveal().as_bytes().to_vec());
+    let own = RelaySettings {
         enabled: config.relay.enabled,
-        secret: Private::new(secret.reveal().as_bytes().to_vec()),
+        secret: secret.clone(),
         host: relay_host(config),
         tls_host: bracketed(&config.public.name),
         udp_port: port(&addresses.udp),
         tcp_port: port(&addresses.tcp),
         tls_port: port(&addresses.tls),
-        https_port: Some(https.port()),
+        https_port: config.cluster.roles.has(Role::Relay).then(|| https.port()),
+        others: Vec::new(),
+    };
+    let mut elsewhere = config.relay.servers.iter().map(|server| RelaySettings {
+        enabled: config.relay.enabled,
+        secret: secret.clone(),
+        host: bracketed(&server.host),
+        tls_host: bracketed(&server.host),
+        udp_port: Some(server.port),
+        tcp_port: Some(server.port),
+        // Where a relay node listens for TLS when it is told of one port only.
+        tls_port: if server.port == 3478 { Some(5349) } else { server.port.checked_add(1) },
+        https_port: Some(443),
+        others: Vec::new(),
+    });
+    let settings = match elsewhere.next() {
+        Some(first) => RelaySettings { others: elsewhere.collect(), ..first },
+        None => RelaySettings { enabled: own.enabled && config.cluster.roles.has(Role::Relay), ..own },
     };
     let parts = Parts {
         store,
@@ -173,6 +256,18 @@ fn certificate_origin(
     if let Some(files) = &config.tls {
         return Ok(tls::Origin::Files(files.clone()));
     }
+    let own = own_certificate(config, folder, now)?;
+    Ok(match &config.acme {
+        Some(acme) => tls::Origin::Acme { acme: acme.clone(), folder: folder.tls(), own: Box::new(own) },
+        None => own,
+    })
+}
+
+fn own_certificate(
+    config: &Config,
+    folder: &files::Folder,
+    now: centrale_model::Timestamp,
+) -> Result<tls::Origin, StartError> {
     let authority = tls::Authority::open(&folder.tls(), now).map_err(|error| StartError(error.to_string()))?;
     let mut names = Vec::new();
     let mut addresses: Vec<IpAddr> = vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];

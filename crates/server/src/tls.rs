@@ -1,7 +1,9 @@
-//! The server's certificate: given by the operator, or made by an authority of our own in the data directory.
+//! The server's certificate: given by the operator, ordered over ACME, or made by an authority of our own in the data directory.
 
+mod acme;
 mod authority;
 mod certificate;
+mod expiry;
 
 use std::sync::Arc;
 
@@ -14,7 +16,8 @@ pub use certificate::{CertificateError, Certified, Origin, keep_fresh, load};
 /// The TLS of the HTTPS port: 1.2 or later, HTTP/1.1, and the names under which TURN clients ask (RFC 7443).
 pub fn https(certified: &Arc<Certified>) -> Arc<ServerConfig> {
     let mut config = plain(certified);
-    config.alpn_protocols = vec![b"http/1.1".to_vec(), b"stun.turn".to_vec(), b"stun.nat-discovery".to_vec()];
+    let names: [&[u8]; 4] = [b"http/1.1", b"stun.turn", b"stun.nat-discovery", certificate::CHALLENGE];
+    config.alpn_protocols = names.map(<[u8]>::to_vec).to_vec();
     Arc::new(config)
 }
 

@@ -19,7 +19,6 @@ use tokio_rustls::server::TlsStream;
 use super::prefixed::Prefixed;
 use super::sniff::{self, Speaks};
 use super::{Handover, Serving};
-use crate::rest;
 
 /// Until the first bytes are there and the TLS handshake is through.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -90,8 +89,8 @@ async fn speak_http(
     mut ended: watch::Receiver<bool>,
 ) {
     let service = service_fn(|request: Request<hyper::body::Incoming>| {
-        let (node, router) = (serving.node.clone(), serving.router.clone());
-        async move { Ok::<_, Infallible>(rest::answer(node, router, request.map(Body::new), peer).await) }
+        let answer = (serving.answering)(request.map(Body::new), peer);
+        async move { Ok::<_, Infallible>(answer.await) }
     });
     let mut connection = std::pin::pin!(
         http1::Builder::new()

@@ -3,32 +3,38 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use centrale_exchange::calls::Switchboard;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep};
 
 use crate::relay::RelayHandle;
-use crate::rest::Node;
 
-/// Waits for the first signal, then until no call is live, the deadline has come, or a second signal.
-pub(super) async fn until_told(node: &Node, relay: &Arc<RelayHandle>, board: &Switchboard, deadline: Duration) {
+/// How often it is looked whether anything is live.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// Waits for the first signal, then until nothing is live, the deadline has come, or a second signal.
+///
+/// - `begin`: from now on nothing new is taken.
+/// - `live`: the calls and allocations there are.
+pub(super) async fn until_told(begin: impl FnOnce(), live: impl AsyncFn() -> u64, deadline: Duration) {
     told().await;
-    node.drain();
-    relay.drain(Vec::new());
-    board.drain();
-    let live = || board.hosted();
+    begin();
     let end = Instant::now() + deadline;
-    let calls = live();
-    tracing::info!(calls, "draining");
+    tracing::info!(live = live().await, "draining");
     let quiet = async {
-        while live() > 0 && Instant::now() < end {
-            sleep(Duration::from_millis(200)).await;
+        while live().await > 0 && Instant::now() < end {
+            sleep(LOOK).await;
         }
     };
     tokio::select! {
         () = quiet => {}
         () = told() => tracing::info!("told twice: ending at once"),
     }
+}
+
+/// The relay's allocations.
+pub(super) async fn allocations(relay: &Arc<RelayHandle>) -> u64 {
+    let relay = relay.clone();
+    tokio::task::spawn_blocking(move || relay.stats().allocations).await.unwrap_or(0)
 }
 
 async fn told() {

@@ -60,6 +60,26 @@ pub struct MediaPlaces {
 }
 
 impl Runtime {
+    /// What a running node wrote into its data directory; none when none runs there.
+    pub fn read(data: &Path) -> Option<Runtime> {
+        serde_json::from_slice(&fs::read(data.join("runtime.json")).ok()?).ok()
+    }
+
+    /// What a node says of itself that only relays. Its endpoint answers whether it lives; there is no key to it.
+    pub(super) fn of_relay(public_url: &str, metrics: SocketAddr, relay: &RelayAddresses, ca: &Path) -> Runtime {
+        Runtime {
+            pid: std::process::id(),
+            https: public_url.to_owned(),
+            connection_string: format!("endpoint={public_url}/;accesskey="),
+            ca: ca.to_path_buf(),
+            relay: RelayPlaces { udp: relay.udp.clone(), tcp: relay.tcp.clone(), tls: relay.tls.clone() },
+            media: MediaPlaces::default(),
+            sip: RelayPlaces::default(),
+            metrics: metrics.to_string(),
+            resource_id: String::new(),
+        }
+    }
+
     /// What a node that listens there says of itself.
     pub(super) fn of(
         ctx: &Context,
@@ -160,6 +180,18 @@ impl Folder {
         let name = format!("node-{:016x}", u64::from_be_bytes(bytes));
         tls::write_private(&path, name.as_bytes()).map_err(|error| StartError(format!("data: {error}.")))?;
         Ok(name)
+    }
+
+    /// Writes `runtime.json` of a node that has no resource, and so no connection string.
+    pub(super) fn write_runtime_alone(&self, runtime: &Runtime) -> Result<(), StartError> {
+        let text = serde_json::to_string_pretty(runtime).unwrap_or_default();
+        let written = tls::write_private(&self.path.join("runtime.json"), text.as_bytes());
+        written.map_err(|error| StartError(format!("data: {error}.")))
+    }
+
+    /// Where all of it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// Writes `runtime.json` and `connection-string`.

@@ -1,4 +1,4 @@
-//! The relay as part of a node: its addresses, its usage, its revocations, its counters.
+//! The relay as part of a node: its addresses, its usage, its revocations.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -8,12 +8,11 @@ use centrale_exchange::identity::{Revocation, watch_revocations};
 use centrale_exchange::usage::Ledger;
 use centrale_exchange::{Chance, Context, SystemChance};
 use centrale_model::{Identity, Private};
-use centrale_relay::{Limits, PeerRules, RelayAddress};
+use centrale_relay::{Limits, PeerRules, RelayAddress, Usage};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{StartError, in_use};
-use crate::config::Config;
-use crate::metrics::{self, Source};
+use crate::config::{Config, Role};
 use crate::relay::{self, RelayConfig, RelayHandle};
 use crate::tls::{self, Certified};
 
@@ -25,8 +24,8 @@ pub(super) fn start(
     config: &Config,
     secret: &Private<String>,
     certified: &Arc<Certified>,
-    ledger: &Arc<Ledger>,
     listeners: &[SocketAddr],
+    sink: impl Fn(Usage) + Send + Sync + 'static,
 ) -> Result<RelayHandle, StartError> {
     let mut seed = [0; 32];
     let mut instance = [0; 8];
@@ -38,10 +37,13 @@ pub(super) fn start(
         let advertised = config.public.addresses.iter().copied().find(|ip| ip.is_ipv4() == is_v4)?;
         config.relay.enabled.then(|| RelayAddress { local: bindable(advertised), advertised })
     };
+    // A node that leaves relaying to others has no listeners for it.
+    let is_relay = config.cluster.roles.has(Role::Relay);
+    let listening = |told| if is_relay { places(config, told) } else { Vec::new() };
     let settings = RelayConfig {
-        udp: places(config, config.listen.relay),
-        tcp: places(config, config.listen.relay),
-        tls: places(config, config.listen.relay_tls),
+        udp: listening(config.listen.relay),
+        tcp: listening(config.listen.relay),
+        tls: listening(config.listen.relay_tls),
         tls_config: Some(tls::relay(certified)),
         realm: config.public.name.clone(),
         secret: secret.reveal().as_bytes().to_vec(),
@@ -58,11 +60,10 @@ pub(super) fn start(
             bytes_per_day: config.relay.bytes_per_day,
             ..Limits::default()
         },
-        workers: config.relay.workers,
+        workers: if is_relay { config.relay.workers } else { 1 },
         ..RelayConfig::default()
     };
-    let ledger = ledger.clone();
-    relay::start(settings, move |usage| ledger.add(usage))
+    relay::start(settings, sink)
         .map_err(|error| StartError(in_use("listen.relay (or listen.relay_tls)", config.listen.relay, &error)))
 }
 
@@ -129,21 +130,4 @@ pub(super) async fn keep_ledger(ctx: Context, ledger: Arc<Ledger>) {
             tracing::warn!(%error, "relay usage waits to be written");
         }
     }
-}
-
-/// The relay's counters.
-pub(super) fn counters(relay: &Arc<RelayHandle>) -> Source {
-    let relay = relay.clone();
-    Arc::new(move |out| {
-        let stats = relay.stats();
-        let mut line = |name, kind, help, value| metrics::line(out, name, kind, help, value);
-        line("centrale_relay_allocations", "gauge", "Allocations there are.", stats.allocations);
-        line("centrale_relay_connections", "gauge", "TCP and TLS connections of relay clients.", stats.shell.connections);
-        line(
-            "centrale_relay_refused_connections_total",
-            "counter",
-            "Connections closed at once: too many.",
-            stats.shell.refused_connections,
-        );
-    })
 }

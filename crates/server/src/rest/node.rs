@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -70,7 +70,7 @@ impl Node {
 #[derive(Default)]
 pub struct Counters {
     /// Open connections on the HTTPS port.
-    pub connections: AtomicUsize,
+    pub connections: Arc<AtomicUsize>,
     requests: Mutex<BTreeMap<(&'static str, u16), u64>>,
 }
 

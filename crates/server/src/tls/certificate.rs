@@ -1,8 +1,10 @@
 //! The certificate in use, exchanged while connections go on.
 
-use std::fmt::{self, Display};
+use std::collections::BTreeMap;
+use std::fmt::{self, Display, Write};
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -14,8 +16,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use super::acme::{self, Shelf};
 use super::authority::{Authority, LEAF_DAYS};
-use crate::config::Certificate;
+use super::expiry::validity;
+use crate::config::{Acme, Certificate};
+use crate::metrics::{self, Source};
 
 /// Why there is no certificate: one sentence.
 #[derive(Clone, Debug)]
@@ -40,7 +45,16 @@ impl Display for CertificateError {
 impl std::error::Error for CertificateError {}
 
 /// The certificate in use.
-pub struct Certified(RwLock<Arc<CertifiedKey>>);
+pub struct Certified {
+    key: RwLock<Arc<CertifiedKey>>,
+    /// What an authority is shown that asks for it, by name.
+    challenges: RwLock<BTreeMap<String, Arc<CertifiedKey>>>,
+    /// Certificates that could not be made, read or ordered.
+    failures: AtomicU64,
+}
+
+/// The protocol in which an authority looks for the answer to its challenge (RFC 8737 section 6.2).
+pub(super) const CHALLENGE: &[u8] = b"acme-tls/1";
 
 impl fmt::Debug for Certified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -49,14 +63,52 @@ impl fmt::Debug for Certified {
 }
 
 impl ResolvesServerCert for Certified {
-    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.read().unwrap_or_else(PoisonError::into_inner).clone())
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        if hello.alpn().is_some_and(|mut names| names.next() == Some(CHALLENGE) && names.next().is_none()) {
+            let challenges = self.challenges.read().unwrap_or_else(PoisonError::into_inner);
+            return challenges.get(hello.server_name()?).cloned();
+        }
+        Some(self.key.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
 }
 
 impl Certified {
-    fn set(&self, key: CertifiedKey) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
+    pub(super) fn set(&self, key: CertifiedKey) {
+        *self.key.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
+    }
+
+    /// Shows this to an authority that looks for `name`.
+    pub(super) fn challenge(&self, name: String, answer: CertifiedKey) {
+        self.challenges.write().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::new(answer));
+    }
+
+    pub(super) fn end_challenges(&self) {
+        self.challenges.write().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    pub(super) fn count_failure(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// When the certificate in use ends.
+    pub fn expires(&self) -> Option<Timestamp> {
+        let key = self.key.read().unwrap_or_else(PoisonError::into_inner);
+        key.cert.first().and_then(|leaf| validity(leaf)).map(|(_, end)| end)
+    }
+
+    /// What can be seen of it from outside.
+    pub fn counters(self: &Arc<Certified>, clock: Arc<dyn Clock>) -> Source {
+        let certified = self.clone();
+        Arc::new(move |out| {
+            let name = "centrale_certificate_expires_seconds";
+            metrics::head(out, name, "gauge", "Seconds until the certificate in use ends; below zero when it has.");
+            if let Some(end) = certified.expires() {
+                let _ = writeln!(out, "{name} {}", end.as_secs() - clock.now().as_secs());
+            }
+            let failures = certified.failures.load(Ordering::Relaxed);
+            let help = "Certificates that could not be read, made or ordered.";
+            metrics::line(out, "centrale_certificate_failures_total", "counter", help, failures);
+        })
     }
 }
 
@@ -66,6 +118,8 @@ pub enum Origin {
     Files(Certificate),
     /// Our own authority, for these names and addresses.
     Own { authority: Authority, names: Vec<String>, addresses: Vec<IpAddr> },
+    /// An authority that speaks ACME; until it has issued one, our own.
+    Acme { acme: Acme, folder: PathBuf, own: Box<Origin> },
 }
 
 /// Loads the operator's certificate, or makes one.
@@ -73,15 +127,30 @@ pub enum Origin {
 /// # Errors
 /// One sentence that names the file.
 pub fn load(origin: &Origin, now: Timestamp) -> Result<Arc<Certified>, CertificateError> {
-    Ok(Arc::new(Certified(RwLock::new(Arc::new(certify(origin, now)?)))))
+    let key = RwLock::new(Arc::new(certify(origin, now)?));
+    Ok(Arc::new(Certified { key, challenges: RwLock::default(), failures: AtomicU64::new(0) }))
 }
 
 fn certify(origin: &Origin, now: Timestamp) -> Result<CertifiedKey, CertificateError> {
     let (chain, key) = match origin {
         Origin::Files(files) => read(files)?,
         Origin::Own { authority, names, addresses } => authority.issue(names, addresses, now)?,
+        Origin::Acme { acme, folder, own } => {
+            let kept = Shelf::new(folder).read(acme);
+            // One that has ended is worse than our own, which says at least what it is.
+            let is_good = |key: &CertifiedKey| key.cert.first().and_then(|leaf| validity(leaf)).is_some_and(|(_, end)| end > now);
+            return kept.filter(is_good).map_or_else(|| certify(own, now), Ok);
+        }
     };
-    let key = any_supported_type(&key).map_err(CertificateError::made)?;
+    key_of(chain, &key)
+}
+
+/// A chain with its key, when they belong together.
+pub(super) fn key_of(
+    chain: Vec<CertificateDer<'static>>,
+    key: &PrivateKeyDer<'static>,
+) -> Result<CertifiedKey, CertificateError> {
+    let key = any_supported_type(key).map_err(CertificateError::made)?;
     let certified = CertifiedKey::new(chain, key);
     match certified.keys_match() {
         Ok(()) => Ok(certified),
@@ -108,6 +177,9 @@ const LOOK: Duration = Duration::from_secs(10);
 /// Keeps the certificate fresh until it is dropped: files are read again when they change, our own is renewed when a third
 /// of its life is left.
 pub async fn keep_fresh(certified: Arc<Certified>, origin: Origin, clock: Arc<dyn Clock>) {
+    if let Origin::Acme { acme, folder, .. } = origin {
+        return acme::keep(certified, acme, Shelf::new(&folder), clock).await;
+    }
     let mut seen = stamp(&origin);
     let mut made = clock.now();
     loop {
@@ -116,6 +188,7 @@ pub async fn keep_fresh(certified: Arc<Certified>, origin: Origin, clock: Arc<dy
         let is_due = match &origin {
             Origin::Files(_) => stamp(&origin) != seen,
             Origin::Own { .. } => now.since(made) > Duration::from_secs(86_400 * LEAF_DAYS.unsigned_abs() * 2 / 3),
+            Origin::Acme { .. } => false,
         };
         if !is_due {
             continue;
@@ -128,7 +201,10 @@ pub async fn keep_fresh(certified: Arc<Certified>, origin: Origin, clock: Arc<dy
                 tracing::info!("certificate exchanged");
             }
             // The old one stays in use; the files may be half written and are looked at again when they change.
-            Err(error) => tracing::warn!(%error, "the new certificate cannot be used"),
+            Err(error) => {
+                certified.count_failure();
+                tracing::warn!(%error, "the new certificate cannot be used");
+            }
         }
     }
 }
@@ -138,6 +214,6 @@ fn stamp(origin: &Origin) -> Vec<Option<SystemTime>> {
         Origin::Files(files) => [&files.certificate, &files.key]
             .map(|path| std::fs::metadata(path).and_then(|data| data.modified()).ok())
             .to_vec(),
-        Origin::Own { .. } => Vec::new(),
+        Origin::Own { .. } | Origin::Acme { .. } => Vec::new(),
     }
 }
