@@ -26,6 +26,12 @@ pub fn relay(certified: &Arc<Certified>) -> Arc<ServerConfig> {
     Arc::new(plain(certified))
 }
 
+/// When the certificate ends that came over ACME; none when there is none for these names.
+pub fn ordered(acme: &crate::config::Acme, folder: &std::path::Path) -> Option<centrale_model::Timestamp> {
+    let key = acme::Shelf::new(folder).read(acme)?;
+    key.cert.first().and_then(|leaf| expiry::validity(leaf)).map(|(_, end)| end)
+}
+
 fn plain(certified: &Arc<Certified>) -> ServerConfig {
     let mut config = ServerConfig::builder_with_protocol_versions(&[&TLS13, &TLS12])
         .with_no_client_auth()

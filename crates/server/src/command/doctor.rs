@@ -1,5 +1,7 @@
 //! `centrale doctor`: what stands in the way, and what to do about it.
 
+mod outside;
+
 use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs, UdpSocket};
 use std::os::unix::fs::PermissionsExt;
 use std::process::ExitCode;
@@ -36,9 +38,11 @@ pub(super) fn run(options: &Options) -> ExitCode {
         Some(caller) => findings.push(answers(caller)),
         None => findings.extend(ports(&config)),
     }
+    findings.push(outside::advertised(&config));
     findings.extend(name(&config));
     findings.push(certificate(&config));
     findings.extend(seams(&config));
+    findings.extend(outside::seen(&config));
     let mut is_broken = false;
     for finding in &findings {
         match finding {
@@ -70,7 +74,7 @@ fn folder(config: &Config) -> Vec<Finding> {
     if data.permissions().mode() & 0o077 != 0 {
         findings.push(Notice(format!("data: others may look into {shown}: chmod 700 {shown}")));
     }
-    for file in ["centrale.db", "connection-string", "relay-secret", "tls/ca.key"] {
+    for file in ["centrale.db", "connection-string", "relay-secret", "tls/ca.key", "tls/acme.pem", "tls/acme-account.json"] {
         let path = config.data.join(file);
         let Ok(data) = std::fs::metadata(&path) else { continue };
         if data.permissions().mode() & 0o077 != 0 {
@@ -122,6 +126,9 @@ fn name(config: &Config) -> Vec<Finding> {
     if found.iter().any(|ip| config.public.addresses.contains(ip)) {
         return vec![Good(format!("public.name: {name} leads to one of public.addresses"))];
     }
+    if let Some(finding) = outside::useless(name, &found) {
+        return vec![finding];
+    }
     vec![Notice(format!(
         "public.name: {name} leads to {found:?}, and public.addresses are {:?}: let them agree, unless a load balancer is between",
         config.public.addresses
@@ -129,13 +136,38 @@ fn name(config: &Config) -> Vec<Finding> {
 }
 
 fn certificate(config: &Config) -> Finding {
+    if let Some(acme) = &config.acme {
+        return ordered(config, acme);
+    }
     let Some(files) = &config.tls else {
         return Notice("tls.certificate is not set: clients must trust tls/ca.pem of the data directory".to_owned());
     };
     let origin = crate::tls::Origin::Files(files.clone());
     match crate::tls::load(&origin, centrale_model::Timestamp::from_secs(0)) {
-        Ok(_) => Good(format!("tls.certificate: {} and its key belong together", files.certificate.display())),
+        Ok(certified) => {
+            let shown = files.certificate.display();
+            match certified.expires().map(|end| end.since(now()).as_secs() / 86_400) {
+                Some(0) => Broken(format!("tls.certificate: {shown} ends within a day or has ended: put a new one in its place")),
+                Some(days) if days < 14 => Notice(format!("tls.certificate: {shown} ends in {days} days")),
+                Some(_) | None => Good(format!("tls.certificate: {shown} and its key belong together")),
+            }
+        }
         Err(error) => Broken(format!("tls.certificate: {error}")),
+    }
+}
+
+fn now() -> centrale_model::Timestamp {
+    use centrale_exchange::Clock;
+    centrale_exchange::SystemClock::new().now()
+}
+
+/// The certificate that came over ACME.
+fn ordered(config: &Config, acme: &config::Acme) -> Finding {
+    let names = acme.domains.join(", ");
+    match crate::tls::ordered(acme, &config.data.join("tls")) {
+        Some(end) if end > now() => Good(format!("tls.acme: the certificate for {names} is good for {} days", end.since(now()).as_secs() / 86_400)),
+        Some(_) => Broken(format!("tls.acme: the certificate for {names} has ended: look in the log why it is not renewed")),
+        None => Notice(format!("tls.acme: there is no certificate for {names} yet: start the node, and let port 443 of each name lead to it")),
     }
 }
 

@@ -14,7 +14,7 @@ use crate::config::{Config, Mode};
 ///
 /// # Errors
 /// One sentence that says what to write.
-pub(super) fn check(config: &Config) -> Result<(), StartError> {
+pub(crate) fn check(config: &Config) -> Result<(), StartError> {
     if config.mode != Mode::Serve {
         return Ok(());
     }
