@@ -365,7 +365,7 @@ export class Session {
     const now = this.world.now();
     const last = this.last;
     if (!last || seen.received !== last.received) {
-      const isBusy = last !== undefined && seen.bytesReceived - last.bytes > BUSY_BYTES;
+      const isBusy = seen.bytesReceived - (last?.bytes ?? 0) > BUSY_BYTES;
       const busyAt = isBusy ? now : (last?.busyAt ?? Number.NEGATIVE_INFINITY);
       this.last = { received: seen.received, bytes: seen.bytesReceived, changedAt: now, busyAt };
       if (last && this.peer?.connection.connectionState === 'connected') {
