@@ -37,4 +37,5 @@ lint: web
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo run --quiet --locked -p xtask -- check
-	cd web/client && npm run --silent types
+	cd web/client && npm run --silent check
+	cd web/demo && npm run --silent check

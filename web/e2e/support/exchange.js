@@ -160,17 +160,18 @@ export class Exchange {
   }
 
   /**
-   * Relay bytes of the given users as the ledger has them, `{ sent, received, transports }`, once two looks in a row
+   * Relay bytes of the given users as the ledger has them, `{ sent, received, over(transport) }`, once two looks in a row
    * agree: measurements come every few seconds.
    */
   async relayed(users, { settle = 6000, patience = 40_000 } = {}) {
     const look = async () => {
-      const sum = { sent: 0, received: 0, transports: new Set() };
+      const by = {};
+      const sum = { sent: 0, received: 0, over: (transport) => by[transport] ?? 0 };
       for (const user of users) {
         const { value } = await this.usage({ kind: 'NAT', identity: user.id });
         for (const line of value.filter((record) => record.unit === 'bytes')) {
           sum[line.direction] += line.quantity;
-          sum.transports.add(line.transport);
+          by[line.transport] = (by[line.transport] ?? 0) + line.quantity;
         }
       }
       return sum;

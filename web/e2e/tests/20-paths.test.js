@@ -95,7 +95,7 @@ for (const network of [networks.symmetricAgainstPortRestricted, networks.bothSym
     await call.alice.ended();
     await call.bob.ended();
     const ledger = await call.exchange.relayed([call.alice.user, call.bob.user]);
-    assert.deepEqual([...ledger.transports], ['udp']);
+    mostlyOver(ledger, 'udp');
     if (sides.length === 1) {
       // On the wire between relay and peer there are 28 bytes of IP and UDP headers around each payload.
       const { relayed_out: out, relayed_in: back } = call.net.srv.counters();
@@ -128,6 +128,13 @@ test('only443: relayed over TLS on the HTTPS port on both sides', async (t) => {
   await relayedBytesAgree(t, call, 'tls');
 });
 
+/** All relays are checked at once, so a few checks may have passed another one before the pair was chosen; the media did not. */
+function mostlyOver(ledger, transport) {
+  const all = ledger.sent + ledger.received;
+  const elsewhere = all - ledger.over(transport);
+  assert.ok(elsewhere < 0.02 * all + 4_000, `${elsewhere} of ${all} bytes were not relayed over ${transport}`);
+}
+
 /** The ledger against what the browsers themselves counted: media sent by each, as application data. */
 async function relayedBytesAgree(t, call, transport) {
   await call.bob.seesMovement(60);
@@ -138,7 +145,7 @@ async function relayedBytesAgree(t, call, transport) {
   await call.bob.ended();
   const ledger = await call.exchange.relayed([call.alice.user, call.bob.user]);
   t.diagnostic(`ledger ${ledger.sent} + ${ledger.received} bytes, browsers sent ${browsers}`);
-  assert.deepEqual([...ledger.transports], [transport]);
+  mostlyOver(ledger, transport);
   // Connectivity checks are relayed too and are no media, so the ledger is a little above, never below.
   assert.ok(ledger.sent >= browsers && ledger.sent <= browsers * 1.25 + 20_000, `the ledger says ${ledger.sent}, the browsers ${browsers}`);
 }
