@@ -30,3 +30,7 @@ pub use bus::{BODY_LIMIT, Bus, Delivery, Question, Questions, Reply, Subscriptio
 pub use error::BusError;
 pub use mailbox::{QUEUE, QUEUE_BYTES};
 pub use subject::{SUBJECT_LIMIT, Subject};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

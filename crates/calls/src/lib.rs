@@ -23,3 +23,7 @@ pub use leg::{Leg, LegState};
 pub use output::{Change, Fact, Notice, Output, ParticipantView};
 pub use participant::Participant;
 pub use timer::{Timers, Why};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

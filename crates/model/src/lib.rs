@@ -24,3 +24,7 @@ pub use time::{Time, Timestamp};
 pub use token::{Scope, ScopeError, Scopes};
 pub use unit::{Bitrate, Bytes};
 pub use usage::{UsageKind, UsageUnit};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -34,3 +34,7 @@ pub use filter::{Network, NetworkError, PeerRules};
 pub use server::{
     Config, Head, Limits, OpenWhen, Output, RecordId, RelayAddress, Server, Stats, Usage, Verdict, Why,
 };
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

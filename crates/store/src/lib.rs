@@ -37,3 +37,7 @@ pub use migrate::{Migration, migrate};
 pub use retry::{Attempts, Retry};
 pub use store::{Access, Limits, Store, Tx, open, open_with};
 pub use value::{Row, Value};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -18,3 +18,7 @@ pub use operation::{Auth, Limit, Method, Operation, Per, Query, QueryKind, Versi
 pub mod client;
 pub mod explain;
 pub mod signal;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
