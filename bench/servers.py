@@ -179,10 +179,11 @@ class Ours(Server):
         port, data = free_port(), self.folder / "data"
         settings = {
             "CENTRALE_DATA": str(data),
-            "CENTRALE_HTTPS": "127.0.0.1:0",
+            # Not among the ports of peers: nobody is relayed to an address of ours, whatever its transport.
+            "CENTRALE_HTTPS": f"127.0.0.1:{free_port()}",
             "CENTRALE_RELAY": f"[::]:{port}",
             "CENTRALE_RELAY_TLS": f"[::]:{free_port()}",
-            "CENTRALE_METRICS": "127.0.0.1:0",
+            "CENTRALE_METRICS": f"127.0.0.1:{free_port()}",
             "CENTRALE_LIMITS": "false",
             "CENTRALE_PUBLIC_ADDRESSES": "127.0.0.1,::1",
             "CENTRALE_RELAY_SECRET": SECRET,

@@ -18,6 +18,8 @@ use crate::stun::{self, Request};
 
 /// Most datagrams that leave in a row.
 const ROW: u64 = 64;
+/// Different datagrams of one flood; coprime to the usual numbers of sources, so that each source sends all of them.
+const POOL: u64 = 4_099;
 /// How long the generator rests when it is ahead.
 const NAP: Duration = Duration::from_micros(200);
 
@@ -50,6 +52,9 @@ fn datagrams(args: &Args, server: SocketAddr, kind: &str, until: Instant) -> io:
             Ok(socket)
         })
         .collect::<io::Result<Vec<_>>>()?;
+    // Made beforehand: signing nonsense would cost the attacker more than refusing it costs the server.
+    let attacks: Vec<Vec<u8>> = (0..POOL).map(|number| attack(kind, number)).collect();
+    let until = until.max(Instant::now() + Duration::from_secs(1));
     let start = Instant::now();
     let mut sent = 0_u64;
     let mut sink = [0; 2048];
@@ -62,9 +67,11 @@ fn datagrams(args: &Args, server: SocketAddr, kind: &str, until: Instant) -> io:
         for _ in 0..(due - sent).min(ROW) {
             let socket = &sockets[(sent % u64::from(sources)) as usize];
             // A full socket or a refusal is the server's way of being busy; the flood goes on.
-            let _ = socket.send(&attack(kind, sent));
+            let _ = socket.send(&attacks[(sent % POOL) as usize]);
             // Some answers are read, so that their number does not end with the sockets' buffers.
-            let _ = socket.recv(&mut sink);
+            if sent.is_multiple_of(4) {
+                let _ = socket.recv(&mut sink);
+            }
             sent += 1;
         }
     }

@@ -29,6 +29,8 @@ pub(crate) fn run(args: &Args) -> io::Result<Outcome> {
     let seconds: f64 = args.number("seconds", 5.0)?;
     let first: u64 = args.number("first", 0)?;
     let mut field = Field::open(&target, flows, first, target.server.is_ipv6())?;
+    // Time for others to begin, once these flows are set up.
+    std::thread::sleep(Duration::from_secs_f64(args.number("settle", 0.0)?));
     let mint = Mint::new();
     let mut poll = Poll::new()?;
     for (place, peer) in field.peers.iter().enumerate() {
