@@ -156,7 +156,9 @@ impl Source {
                     let (low, high): (u16, u16) = (low.trim().parse().ok()?, high.trim().parse().ok()?);
                     (low >= 1024 && low < high).then_some(low..=high)
                 })?
-                .unwrap_or(49_152..=65_535),
+                // A developer's browsers are on this machine too, with ports from the range that the system gives to programs: a peer at
+                // such a port of the relay's own address would pass for a relayed one.
+                .unwrap_or(if self.mode == Mode::Dev { 20_000..=29_999 } else { 49_152..=65_535 }),
             allowed_peers: allowed,
             denied_peers: self.list("relay.deny_peers", block, |text| text.parse().ok())?,
             allocations_per_user: self.number("relay.allocations_per_user", "a number", 64)?,

@@ -38,7 +38,7 @@ pub(super) const KEYS: &[Key] = &[
     key("tls.acme.roots", "CENTRALE_TLS_ACME_ROOTS", "\"\"", "PEM file of the authority to trust as the directory; the system's when absent."),
     key("relay.enabled", "CENTRALE_RELAY_ENABLED", "true", "Whether TURN is offered. STUN always is."),
     key("relay.secret", "CENTRALE_RELAY_SECRET", "\"\"", "What relay passwords are computed from; generated in the data directory when absent."),
-    key("relay.ports", "CENTRALE_RELAY_PORTS", "\"49152-65535\"", "UDP ports lent to clients."),
+    key("relay.ports", "CENTRALE_RELAY_PORTS", "\"49152-65535\"", "UDP ports lent to clients; 20000-29999 in dev."),
     key("relay.allow_peers", "CENTRALE_RELAY_ALLOW_PEERS", "[]", "Blocks such as 10.0.0.0/8 that may be relayed to although they are not public."),
     key("relay.deny_peers", "CENTRALE_RELAY_DENY_PEERS", "[]", "Blocks that may not be relayed to although they are public."),
     key("relay.allocations_per_user", "CENTRALE_RELAY_ALLOCATIONS_PER_USER", "64", "Allocations that one user may hold."),

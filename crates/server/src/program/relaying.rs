@@ -88,7 +88,8 @@ fn places(config: &Config, told: SocketAddr) -> Vec<SocketAddr> {
     if takes_v6 && is_own(Ipv6Addr::LOCALHOST.into()) {
         ips.push(Ipv6Addr::LOCALHOST.into());
     }
-    ips.dedup();
+    let mut known = std::collections::BTreeSet::new();
+    ips.retain(|ip| known.insert(*ip));
     ips.into_iter().map(|ip| SocketAddr::new(ip, told.port())).collect()
 }
 

@@ -164,8 +164,8 @@ export type Verdict =
   | 'ignore'
   /** Apply it to the peer connection in use. */
   | 'apply'
-  /** Take back our own offer and apply it (the browser does both at once). */
-  | 'rollBack'
+  /** Build a peer connection of the next epoch and offer it: two offers met. */
+  | 'renew'
   /** Close the peer connection in use and build one of this epoch for it. */
   | 'rebuild';
 
@@ -187,8 +187,9 @@ export interface NegotiationState {
  * 1. A higher epoch means that the other page built a peer connection anew: so do we. Only an offer can begin one.
  * 2. A lower epoch is late.
  * 3. An answer counts only while an offer of ours waits.
- * 4. When offers meet, the caller's wins. The callee takes its own back; one that never was stable is thrown away instead,
- *    since transceivers that were made for a lost offer are not used by the one that won (RFC 8829 section 5.10).
+ * 4. When offers meet, the caller decides and the callee waits. Where media flowed before, the caller begins the next epoch: nobody rolls
+ *    back, since a rolled-back Chromium (156) decodes what arrives afterwards and shows nothing of it. A first offer has nothing to lose: the
+ *    caller's stays, and the callee throws its own away, with the transceivers that were made for it (RFC 8829 section 5.10).
  */
 export function judge(description: Description, now: NegotiationState): Verdict {
   if (description.epoch < now.epoch) {
@@ -203,10 +204,10 @@ export function judge(description: Description, now: NegotiationState): Verdict 
   if (now.signalingState === 'stable') {
     return now.wasStable ? 'apply' : 'rebuild';
   }
-  if (!now.isPolite) {
-    return 'ignore';
+  if (now.wasStable) {
+    return now.isPolite ? 'ignore' : 'renew';
   }
-  return now.wasStable ? 'rollBack' : 'rebuild';
+  return now.isPolite ? 'rebuild' : 'ignore';
 }
 
 /** How a call that the exchange knows goes on after a reload of this page, or after events were missed. */

@@ -75,7 +75,7 @@ export class Peer {
     return this.connection.localDescription?.sdp ?? offer.sdp ?? '';
   }
 
-  /** Answers an offer; an offer of our own is taken back. Candidates are held back until {@link release}. */
+  /** Answers an offer. Candidates are held back until {@link release}. */
   async answer(offer: string): Promise<string> {
     this.hold();
     await this.connection.setRemoteDescription({ type: 'offer', sdp: offer });

@@ -252,6 +252,8 @@ export class Session {
     const tell = (answer: Description) => this.options.send({ type: 'describe', description: answer });
     if (verdict === 'rebuild') {
       await this.answerFresh(description, tell);
+    } else if (peer && verdict === 'renew') {
+      this.rebuild(peer.epoch + 1);
     } else if (peer && verdict !== 'ignore') {
       await (description.kind === 'answer' ? this.accept(peer, description) : this.answerAgain(peer, description, tell));
     }

@@ -71,10 +71,10 @@ test('after a reload the hold of this side is what the exchange says', () => {
 const stable: NegotiationState = { epoch: 1, signalingState: 'stable', wasStable: true, isPolite: false };
 const describe = (kind: Description['kind'], epoch: number): Description => ({ kind, epoch, sdp: '' });
 
-test('when offers meet the caller ignores, and the callee takes its own back', () => {
+test('when offers meet the caller begins the next epoch, and the callee waits for it', () => {
   const met: NegotiationState = { ...stable, signalingState: 'have-local-offer' };
-  assert.equal(judge(describe('offer', 1), { ...met, isPolite: false }), 'ignore');
-  assert.equal(judge(describe('offer', 1), { ...met, isPolite: true }), 'rollBack');
+  assert.equal(judge(describe('offer', 1), { ...met, isPolite: false }), 'renew');
+  assert.equal(judge(describe('offer', 1), { ...met, isPolite: true }), 'ignore');
 });
 
 test('when first offers meet the callee throws its peer connection away', () => {
