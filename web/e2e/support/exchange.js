@@ -159,31 +159,32 @@ export class Exchange {
     return this.ask('GET', `/admin/usage?${query}`);
   }
 
-  /**
-   * Relay bytes of the given users as the ledger has them, `{ sent, received, over(transport) }`, once two looks in a row
-   * agree: measurements come every few seconds.
-   */
-  async relayed(users, { settle = 6000, patience = 40_000 } = {}) {
-    const look = async () => {
-      const by = {};
-      const sum = { sent: 0, received: 0, over: (transport) => by[transport] ?? 0 };
-      for (const user of users) {
-        const { value } = await this.usage({ kind: 'NAT', identity: user.id });
-        for (const line of value.filter((record) => record.unit === 'bytes')) {
-          sum[line.direction] += line.quantity;
-          by[line.transport] = (by[line.transport] ?? 0) + line.quantity;
-        }
+  /** Relay bytes of the given users as the ledger has them at this moment: `{ sent, received, over(transport) }`. */
+  async relayed(users) {
+    const by = {};
+    const sum = { sent: 0, received: 0, over: (transport) => by[transport] ?? 0 };
+    for (const user of users) {
+      const { value } = await this.usage({ kind: 'NAT', identity: user.id });
+      for (const line of value.filter((record) => record.unit === 'bytes')) {
+        sum[line.direction] += line.quantity;
+        by[line.transport] = (by[line.transport] ?? 0) + line.quantity;
       }
-      return sum;
-    };
-    const end = Date.now() + patience;
-    let before = await look();
-    for (;;) {
-      await sleep(settle);
-      const now = await look();
-      if ((now.sent === before.sent && now.received === before.received) || Date.now() > end) return now;
-      before = now;
     }
+    return sum;
+  }
+
+  /** The same once `enough` says so, or after 30 s: measurements reach the ledger every few seconds. */
+  async relayedAtLast(users, enough) {
+    for (const end = Date.now() + 30_000; ; await sleep(1000)) {
+      const sum = await this.relayed(users);
+      if (enough(sum) || Date.now() > end) return sum;
+    }
+  }
+
+  /** The same when everything relayed until now must be in it: an allocation that ended is measured at once and written within 4 s. */
+  async relayedByNow(users) {
+    await sleep(6000);
+    return this.relayed(users);
   }
 
   /** Why a call went the way it did. */
