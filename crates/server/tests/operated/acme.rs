@@ -40,7 +40,6 @@ fn authority(folder: &Path, tls_port: u16) -> (Ended, Ended, String) {
         "tlsPort": tls_port,
         "ocspResponderURL": "",
         "externalAccountBindingRequired": false,
-        "certificateValidityPeriod": 30,
     } });
     std::fs::write(folder.join("pebble.json"), config.to_string()).expect("written");
     crate::certificates::write(folder, 2090);
@@ -49,7 +48,7 @@ fn authority(folder: &Path, tls_port: u16) -> (Ended, Ended, String) {
         .arg(folder.join("pebble.json"))
         .args(["-dnsserver", &dns.to_string()])
         .env("PEBBLE_VA_NOSLEEP", "1")
-        .env("PEBBLE_WFE_NONCEREJECT", "20")
+        .env("PEBBLE_WFE_NONCEREJECT", "5")
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -91,19 +90,47 @@ fn a_certificate_is_issued_on_the_shared_port_kept_over_a_restart_and_renewed() 
     let folder = node.kill();
     let kept = std::fs::read(folder.path().join("tls/acme.pem")).expect("the certificate");
     let node = Running::relay(folder, &keys);
-    assert!(issued(&leaf(address, NAME).expect("TLS")));
-    assert!(!kept.is_empty());
+    assert_eq!(leaf(address, NAME).expect("TLS"), first);
+    std::thread::sleep(Duration::from_secs(6));
+    assert_eq!(std::fs::read(node.folder.path().join("tls/acme.pem")).expect("the certificate"), kept);
 
-    // A name that is not ours is not proven, and the certificate in use stays.
-    drop((names, pebble));
-    let held = leaf(address, NAME).expect("TLS");
+    // One that is nearly over is renewed.
     let folder = node.kill();
-    std::fs::remove_file(folder.path().join("tls/acme.pem")).expect("removed");
+    let old = nearly_over(folder.path(), &directory);
     let node = Running::relay(folder, &keys);
+    until("the certificate is renewed", Duration::from_secs(40), || {
+        assert_eq!(number(&node.metrics(), "centrale_certificate_failures_total"), Some(0), "{}", node.log());
+        issued(&leaf(address, NAME).expect("TLS"))
+    });
+    let kept_now = std::fs::read(node.folder.path().join("tls/acme.pem")).expect("the certificate");
+    assert!(kept_now != kept && kept_now != old);
+
+    // And stays in use when the authority is gone.
+    drop((names, pebble));
+    let folder = node.kill();
+    nearly_over(folder.path(), &directory);
+    let node = Running::relay(folder, &keys);
+    let held = leaf(address, NAME).expect("TLS");
+    assert!(!issued(&held), "the old one, from disk");
     until("the failure is counted", Duration::from_secs(60), || {
         number(&node.metrics(), "centrale_certificate_failures_total").is_some_and(|failures| failures > 0)
     });
-    let own = leaf(address, NAME).expect("TLS goes on");
-    assert_ne!(own, held);
+    assert_eq!(leaf(address, NAME).expect("TLS goes on"), held);
     assert!(node.log().contains("the one in use stays"), "{}", node.log());
+}
+
+/// Puts a certificate in the place of the issued one that has three of its ninety days left.
+fn nearly_over(data: &Path, directory: &str) -> Vec<u8> {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
+    let day = |days: i64| {
+        let second = i64::try_from(now).expect("not so late") + days * 86_400;
+        time::OffsetDateTime::from_unix_timestamp(second).expect("a date")
+    };
+    let mut params = rcgen::CertificateParams::new(vec![NAME.to_owned()]).expect("a name");
+    (params.not_before, params.not_after) = (day(-87), day(3));
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    let text = format!("For {NAME} from {directory}\n{}\n{}", key.serialize_pem(), certificate.pem());
+    std::fs::write(data.join("tls/acme.pem"), &text).expect("written");
+    text.into_bytes()
 }
