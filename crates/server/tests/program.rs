@@ -142,7 +142,8 @@ fn silence_and_nonsense_on_the_https_port_end_soon_and_harm_nobody() {
         use std::io::Write;
         let mut stream = connect();
         stream.write_all(nonsense).expect("sent");
-        stream.shutdown(std::net::Shutdown::Write).expect("shut");
+        // It may have been closed from the other end already.
+        let _ = stream.shutdown(std::net::Shutdown::Write);
         stream.set_read_timeout(Some(Duration::from_secs(15))).expect("a limit");
         let mut answer = Vec::new();
         // Closed, with an alert at most.

@@ -43,7 +43,8 @@ impl Meter {
     }
 
     fn write(&self, out: &mut String) {
-        let families: [(&str, &str, fn(&Lane) -> &[AtomicU64; 2]); 2] = [
+        type Of = fn(&Lane) -> &[AtomicU64; 2];
+        let families: [(&str, &str, Of); 2] = [
             ("centrale_relay_bytes_total", "Payload bytes relayed, sent by clients or received by them.", |lane| &lane.bytes),
             ("centrale_relay_packets_total", "Packets relayed, sent by clients or received by them.", |lane| &lane.packets),
         ];

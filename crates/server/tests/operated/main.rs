@@ -1,5 +1,5 @@
 //! A node in operation: the real program, real sockets, `kill`, an authority, a bus.
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+#![allow(unreachable_pub, reason = "the modules of a test program have no outside")]
 
 #[path = "../common/mod.rs"]
 mod common;
