@@ -113,6 +113,12 @@ export function sameSubnet() {
   return { ...net, gwa, a: join('a', '192.168.1.10'), b: join('b', '192.168.1.11') };
 }
 
+/** One machine that is on a network of its own: the program and everybody's browser run on it, as on a developer's laptop. */
+export function laptop() {
+  const net = sameSubnet();
+  return { ...net, srv: net.a, b: net.a };
+}
+
 /** One company: 10.10.0.0/16 and 192.168.1.0/24 behind the same router, routed between them without translation. */
 export function routedSubnets() {
   const net = internet();

@@ -15,20 +15,19 @@ let exchanges = 0;
 
 export class Exchange {
   /**
-   * Starts an exchange and waits until it is ready.
+   * Starts `centrale serve` and waits until it is ready.
    *
-   * - `command`: `serve` or `dev`.
    * - `address`: where it listens and what it advertises; the lab's own public one by default.
    * - `config`: text of a configuration file.
    */
-  static async start(net, { command = 'serve', address = net.wan, name = EXCHANGE.name, https = 443, config = '', args = [] } = {}) {
+  static async start(net, { address = net.wan, name = EXCHANGE.name, https = 443, config = '', args = [] } = {}) {
     const exchange = new Exchange(net.srv, join(net.lab.scratch, `exchange-${exchanges++}`));
     const bracketed = address.includes(':') ? `[${address}]` : address;
     const file = join(exchange.data, 'centrale.toml');
     writeFileSync(file, config || labConfig());
     exchange.start = [
-      command,
-      ...(command === 'serve' ? ['--config', file] : []),
+      'serve',
+      ...['--config', file],
       ...['--data', exchange.data],
       ...['--https', `${bracketed}:${https}`],
       ...['--relay', `${bracketed}:3478`],
@@ -51,6 +50,17 @@ export class Exchange {
     mkdirSync(data, { recursive: true });
   }
 
+  /** Starts `centrale dev` as a newcomer does: no option but where its files go. */
+  static async dev(net) {
+    const exchange = new Exchange(net.srv, join(net.lab.scratch, `exchange-${exchanges++}`));
+    exchange.start = ['dev', '--data', exchange.data];
+    await exchange.run();
+    exchange.origin = exchange.ready;
+    exchange.host = exchange.origin.slice('https://'.length);
+    exchange.socket = await carryOut(net.srv, '127.0.0.1', Number(new URL(exchange.origin).port));
+    return exchange;
+  }
+
   /** Starts the program with the data it has, and waits for the line `ready`. */
   async run(patience = 60_000) {
     const child = this.space.spawn(CENTRALE, this.start, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, RUST_BACKTRACE: '1' } });
@@ -61,7 +71,8 @@ export class Exchange {
       const timer = setTimeout(() => reject(new Error(`the exchange was not ready within ${patience} ms\n${said}\n${this.log}`)), patience);
       child.stdout.on('data', (data) => {
         said += data;
-        if (!/^ready /m.test(said)) return;
+        this.ready = /^ready (\S+)$/m.exec(said)?.[1];
+        if (!this.ready) return;
         clearTimeout(timer);
         resolve();
       });
