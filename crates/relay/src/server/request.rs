@@ -152,7 +152,9 @@ impl Server {
         let token = message.get(attribute::RESERVATION_TOKEN);
         let even = message.get(attribute::EVEN_PORT);
         let requested = message.get(attribute::REQUESTED_ADDRESS_FAMILY);
-        let additional = message.get(attribute::ADDITIONAL_ADDRESS_FAMILY);
+        let additional = message
+            .get(attribute::ADDITIONAL_ADDRESS_FAMILY)
+            .or_else(|| message.get(attribute::ADDITIONAL_ADDRESS_FAMILY_COTURN));
         if token.is_some() && (even.is_some() || requested.is_some() || additional.is_some()) {
             return Err(Refusal::BadRequest);
         }
