@@ -58,6 +58,16 @@ try {
 async function person(name) {
   const context = await browser.newContext({ ignoreHTTPSErrors: true });
   const page = await context.newPage();
+  await page.addInitScript(() => {
+    globalThis.peers = [];
+    const Real = globalThis.RTCPeerConnection;
+    globalThis.RTCPeerConnection = class extends Real {
+      constructor(...all) {
+        super(...all);
+        globalThis.peers.push({ made: performance.now(), peer: this });
+      }
+    };
+  });
   await page.goto(`${https}/health/live`);
   const who = { name, page, requests: 0 };
   page.on('request', (request) => {
@@ -72,38 +82,25 @@ async function person(name) {
     const [camera] = await devices.getCameras();
     const credential = { getToken: async () => ({ token, expiresOnTimestamp: Date.parse(expiresOn) }), dispose() {} };
     const agent = await client.createCallAgent(credential, { displayName });
-    /** Resolves when a frame of the other side's camera has been decoded. */
-    const firstFrame = (call) => new Promise((resolve) => {
-      const seen = new Set();
-      const look = () => {
-        for (const participant of call.remoteParticipants) {
-          for (const stream of participant.videoStreams) {
-            if (seen.has(stream)) continue;
-            seen.add(stream);
-            const show = async () => {
-              if (!stream.isAvailable) return;
-              const video = document.createElement('video');
-              video.muted = true;
-              video.srcObject = await stream.getMediaStream();
-              video.requestVideoFrameCallback(() => resolve());
-              document.body.append(video);
-              void video.play();
-            };
-            stream.on('isAvailableChanged', show);
-            void show();
+    /** Resolves when a frame of the other side's camera has been decoded by a peer connection made after `start`. */
+    const firstFrame = async (start) => {
+      for (;;) {
+        for (const { made, peer } of globalThis.peers) {
+          if (made < start) continue;
+          for (const line of (await peer.getStats()).values()) {
+            if (line.type === 'inbound-rtp' && line.kind === 'video' && line.framesDecoded > 0) return;
           }
         }
-      };
-      const poll = setInterval(look, 5);
-      setTimeout(() => clearInterval(poll), 15000);
-      look();
-    });
+        if (performance.now() - start > 15000) throw new Error('no frame within 15 s');
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    };
     const video = () => ({ localVideoStreams: [new sdk.LocalVideoStream(camera)] });
     globalThis.setup = { agent, firstFrame, video, now: undefined };
     agent.on('incomingCall', async ({ incomingCall }) => {
       const start = performance.now();
-      const call = await incomingCall.accept({ videoOptions: video() });
-      await firstFrame(call);
+      await incomingCall.accept({ videoOptions: video() });
+      await firstFrame(start);
       globalThis.setup.seen = performance.now() - start;
     });
     return id;
@@ -120,7 +117,7 @@ async function oneCall(alice, bob) {
     const call = agent.startCall([{ communicationUserId: callee }], { videoOptions: video() });
     let connected;
     call.on('stateChanged', () => { if (call.state === 'Connected') connected ??= performance.now() - start; });
-    await firstFrame(call);
+    await firstFrame(start);
     globalThis.setup.call = call;
     return { seen: performance.now() - start, connected };
   }, bob.id);
@@ -131,7 +128,7 @@ async function oneCall(alice, bob) {
   };
   await alice.page.evaluate(async () => {
     await globalThis.setup.call.hangUp();
-    document.querySelectorAll('video').forEach((video) => video.remove());
+    globalThis.peers.length = 0;
   });
   await bob.page.waitForFunction(() => globalThis.setup.agent.calls.length === 0, undefined, { timeout: 15000 });
   return row;
