@@ -15,18 +15,24 @@ use std::process::ExitCode;
 /// Something that is not as it should be: a sentence that says where and what to do.
 type Finding = String;
 
+/// Looks at the house whose root is given.
+type Check = fn(&std::path::Path) -> Vec<Finding>;
+
 fn main() -> ExitCode {
     let Some("check") = std::env::args().nth(1).as_deref() else {
         eprintln!("usage: xtask check");
         return ExitCode::from(2);
     };
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let checks: [(&str, fn(&std::path::Path) -> Vec<Finding>); 4] =
+    let checks: [(&str, Check); 4] =
         [("layers", layers::check), ("purity", purity::check), ("links", links::check), ("paths", paths::check)];
     let mut failed = 0;
     for (name, check) in checks {
         let findings = check(&root);
-        println!("{name}: {}", if findings.is_empty() { "ok".to_owned() } else { format!("{} findings", findings.len()) });
+        println!(
+            "{name}: {}",
+            if findings.is_empty() { "ok".to_owned() } else { format!("{} findings", findings.len()) }
+        );
         for finding in &findings {
             println!("  {finding}");
         }

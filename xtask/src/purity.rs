@@ -26,7 +26,8 @@ const BANNED: &[(&str, &str)] = &[
 ];
 
 /// Lines that each pure crate's `clippy.toml` must hold.
-const BANS: &[&str] = &["std::time::Instant::now", "std::time::SystemTime::now", "std::collections::HashMap", "std::process::exit"];
+const BANS: &[&str] =
+    &["std::time::Instant::now", "std::time::SystemTime::now", "std::collections::HashMap", "std::process::exit"];
 
 pub(crate) fn check(root: &Path) -> Vec<Finding> {
     let mut findings = Vec::new();

@@ -18,7 +18,10 @@ mod timer;
 mod trickle;
 
 pub use call::{Call, CallView};
-pub use input::{Candidates, Description, DescriptionKind, Device, Input, MediaReport, Origin, Sealed, Sending, Target, TransferTarget};
+pub use input::{
+    Candidates, Description, DescriptionKind, Device, Input, MediaReport, Origin, Sealed, Sending, Target,
+    TransferTarget,
+};
 pub use leg::{Leg, LegState};
 pub use output::{Change, Fact, Notice, Output, ParticipantView};
 pub use participant::Participant;

@@ -60,8 +60,10 @@ pub fn ice_servers(ctx: &Context, identity: &Identity, ttl: Duration) -> (Vec<Ic
     }
     if let Some(credential) = mint(ctx, identity, ttl) {
         let second = (fallback.host != relay.host).then(|| turn_udp(fallback)).flatten();
-        let urls: Vec<String> =
-            [turn_udp(relay), turn_tcp(relay), turn_tls(relay), turn_https(relay), second].into_iter().flatten().collect();
+        let urls: Vec<String> = [turn_udp(relay), turn_tcp(relay), turn_tls(relay), turn_https(relay), second]
+            .into_iter()
+            .flatten()
+            .collect();
         if !urls.is_empty() {
             servers.push(IceServer {
                 urls,
@@ -85,13 +87,12 @@ pub async fn issue_ice_servers(ctx: &Context, _caller: &Caller, request: IssueIc
 }
 
 fn life(seconds: i64, target: &'static str) -> Result<Duration> {
-    u64::try_from(seconds)
-        .ok()
-        .filter(|_| seconds <= MAX_TTL)
-        .map(Duration::from_secs)
-        .ok_or_else(|| {
-            Error::validation(target, format!("{target} value {seconds} is invalid. Value must be within the [0, {MAX_TTL}] interval."))
-        })
+    u64::try_from(seconds).ok().filter(|_| seconds <= MAX_TTL).map(Duration::from_secs).ok_or_else(|| {
+        Error::validation(
+            target,
+            format!("{target} value {seconds} is invalid. Value must be within the [0, {MAX_TTL}] interval."),
+        )
+    })
 }
 
 /// The user named, who must exist; or nobody in particular: each credential is then a stranger of its own, so that they do
@@ -124,9 +125,10 @@ fn routes(given: Option<&str>) -> Result<&'static [&'static str]> {
 fn relays_of<'a>(relays: &'a RelaySettings, identity: &Identity) -> [&'a RelaySettings; 2] {
     let count = relays.others.len() + 1;
     // FNV-1a: spreads identities over the relays, on every node in the same way.
-    let hash = identity.to_string().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = identity
+        .to_string()
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let first = usize::try_from(hash % count as u64).unwrap_or(0);
     [first, first + 1].map(|at| match (at % count).checked_sub(1) {
         None => relays,

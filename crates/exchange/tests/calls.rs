@@ -49,7 +49,8 @@ async fn two_people_ring_talk_and_hang_up_and_it_is_all_kept() {
     let totals = usage::totals(board.context(), &usage::Filter::default()).await.expect("totals");
     assert_eq!(totals.len(), 1);
     assert_eq!((totals[0].quantity, totals[0].records), (20_000, 2));
-    let story = explain::explain_call(board.context(), &key_caller(), ExplainCall { call_id: id(1) }).await.expect("a story");
+    let story =
+        explain::explain_call(board.context(), &key_caller(), ExplainCall { call_id: id(1) }).await.expect("a story");
     assert_eq!(story.legs.len(), 2);
     assert_eq!(story.call.end_reason, Some(EndReason::HUNG_UP));
     assert!(story.text.contains("is connected"), "{}", story.text);
@@ -74,7 +75,8 @@ async fn who_cannot_be_reached_is_told_apart() {
     let board = house.node("one", true).await;
     let mut alice = Client::new(&board, 1).await;
     let mut bob = Client::new(&board, 2).await;
-    let nobody = "8:acs:00000000-0000-0000-0000-00000000cafe_00000000-0000-4000-8000-000000000001".parse().expect("an id");
+    let nobody =
+        "8:acs:00000000-0000-0000-0000-00000000cafe_00000000-0000-4000-8000-000000000001".parse().expect("an id");
     alice.call(id(1), &nobody).await.expect("placed");
     assert_eq!(end_of(&alice.hears().await), Some(EndReason::NO_ENDPOINT));
     bob.lose_connection().await;
@@ -163,9 +165,13 @@ async fn a_call_survives_its_node_and_can_be_controlled_again() {
     assert_eq!(welcome.calls.len(), 1);
     assert_eq!(welcome.calls[0].state, CallState::Connected);
     bob.connect().await;
-    bob.does(id(1), vec![Signal::Sending { sending: Sending { muted: true, ..Sending::default() } }]).await.expect("taken");
+    bob.does(id(1), vec![Signal::Sending { sending: Sending { muted: true, ..Sending::default() } }])
+        .await
+        .expect("taken");
     let heard = alice.hears().await;
-    assert!(heard.iter().any(|event| matches!(event, Event::Participant { participant, .. } if participant.sending.muted)));
+    assert!(
+        heard.iter().any(|event| matches!(event, Event::Participant { participant, .. } if participant.sending.muted))
+    );
     house.clock.advance(Duration::from_secs(200));
     after.tick().await;
     assert_eq!(end_of(&alice.hears().await), None, "both are back, so nothing times out");
@@ -205,7 +211,9 @@ async fn a_reloaded_page_finds_its_call_again() {
     alice.hears().await;
     bob.does(id(1), vec![Signal::Describe { description: offer(1) }]).await.expect("taken");
     let heard = alice.hears().await;
-    assert!(heard.iter().any(|event| matches!(event, Event::Description { description, .. } if description.epoch == 1)));
+    assert!(
+        heard.iter().any(|event| matches!(event, Event::Description { description, .. } if description.epoch == 1))
+    );
 }
 
 #[tokio::test]

@@ -12,7 +12,9 @@ use centrale_exchange::identity::{
 use centrale_exchange::{Context, Kind};
 use centrale_model::Scope;
 use centrale_wire::admin::RegenerateKeyRequest;
-use centrale_wire::identity::{AccessToken, CreateUserRequest, ExchangeTeamsTokenRequest, IssueTokenRequest, UserRequest};
+use centrale_wire::identity::{
+    AccessToken, CreateUserRequest, ExchangeTeamsTokenRequest, IssueTokenRequest, UserRequest,
+};
 use common::{World, world};
 
 const PRIMARY: Caller = Caller::Key(KeyUse { name: KeyName::Primary, generation: 1 });
@@ -110,7 +112,9 @@ async fn validity_is_60_to_1440_minutes() {
                 (
                     "ValidationError",
                     Some("ExpiresInMinutes"),
-                    &*format!("ExpiresInMinutes value {minutes} is invalid. Value must be within the [60, 1440] interval.")
+                    &*format!(
+                        "ExpiresInMinutes value {minutes} is invalid. Value must be within the [60, 1440] interval."
+                    )
                 )
             );
         }
@@ -211,7 +215,10 @@ async fn replacing_a_key_ends_the_tokens_made_under_it_and_no_other() {
     let keys = identity::regenerate_key(&ctx, &PRIMARY, request).await.expect("a new key");
     assert_ne!(&keys.primary_key, before.reveal());
     assert_eq!(STANDARD.decode(&keys.primary_key).expect("base64").len(), 32);
-    assert_eq!(keys.primary_connection_string, format!("endpoint=https://localhost:8443/;accesskey={}", keys.primary_key));
+    assert_eq!(
+        keys.primary_connection_string,
+        format!("endpoint=https://localhost:8443/;accesskey={}", keys.primary_key)
+    );
     assert!(is_refused(&ctx, &under_primary).await);
     verified(&ctx, &under_secondary).await;
 }

@@ -40,7 +40,8 @@ async fn a_credential_is_the_contracts_hash_and_lasts_as_long_as_was_asked() {
     assert_eq!(user, made.identity.id);
     let ends: i64 = ends.parse().expect("seconds");
     assert!((common::BEGIN + 600..=common::BEGIN + 601).contains(&ends));
-    let same = centrale_relay::Credential::mint(b"a secret for relays", user, Timestamp::from_secs(ends), Duration::ZERO);
+    let same =
+        centrale_relay::Credential::mint(b"a secret for relays", user, Timestamp::from_secs(ends), Duration::ZERO);
     assert_eq!(same.password, server.credential);
 }
 
@@ -99,7 +100,9 @@ async fn without_turn_there_is_stun_alone() {
     let ctx = Context::open(parts).await.expect("a context");
     let identity: Identity = "8:echo123".parse().expect("an identity");
     let (servers, _) = relay::ice_servers(&ctx, &identity, Duration::from_secs(60));
-    assert!(servers.iter().all(|server| server.username.is_none() && server.urls.iter().all(|u| u.starts_with("stun:"))));
+    assert!(
+        servers.iter().all(|server| server.username.is_none() && server.urls.iter().all(|u| u.starts_with("stun:")))
+    );
     let answer = relay::issue_relay_configuration(&ctx, &Caller::Open, Ask::default()).await.expect("an answer");
     assert!(answer.ice_servers.iter().flat_map(|server| &server.urls).all(|url| url.starts_with("stun:")));
 }

@@ -106,7 +106,10 @@ async fn relayed_bytes_arrive_in_the_store_once_whatever_is_repeated() {
     }
     let totals = usage::totals(&ctx, &Filter::default()).await.expect("totals");
     let sum = |direction: Option<&str>| {
-        totals.iter().find(|total| total.direction.as_deref() == direction).map(|total| (total.quantity, total.unit.as_str()))
+        totals
+            .iter()
+            .find(|total| total.direction.as_deref() == direction)
+            .map(|total| (total.quantity, total.unit.as_str()))
     };
     assert_eq!(sum(Some("sent")), Some((1010, "bytes")));
     assert_eq!(sum(Some("received")), Some((2000, "bytes")));
@@ -150,7 +153,8 @@ async fn a_lease_has_one_owner_until_it_is_over() {
     assert_eq!((first.term, again.term, again.ends), (1, 1, at(29)));
     let second = take("b", at(29)).await.expect("over");
     assert_eq!((second.owner.as_str(), second.term), ("b", 2));
-    let renewed = transact!(ctx.store, |tx| { lease::renew(tx, &first, at(30), term).await }).expect("the store answers");
+    let renewed =
+        transact!(ctx.store, |tx| { lease::renew(tx, &first, at(30), term).await }).expect("the store answers");
     assert!(!renewed, "a lost lease is not renewed");
     transact!(ctx.store, |tx| {
         lease::release(tx, &second).await?;

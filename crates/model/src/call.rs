@@ -6,9 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Who placed the call, as one participant sees it.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Direction {
     /// This side was called.
     Incoming,
@@ -17,9 +15,7 @@ pub enum Direction {
 }
 
 /// A call as one of its legs sees it (acs-behaviour section 9, client view).
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum CallState {
     /// Placed, nothing rings yet.
     Connecting,
@@ -36,9 +32,7 @@ pub enum CallState {
 }
 
 /// A participant as the others see it (B-CALL-3).
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum ParticipantState {
     /// Known, nothing has happened.
     Idle,
@@ -55,9 +49,7 @@ pub enum ParticipantState {
 }
 
 /// Where a transfer stands.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum TransferState {
     /// Asked for; the transferee has not taken it yet.
     Transferring,
@@ -68,9 +60,7 @@ pub enum TransferState {
 }
 
 /// A kind of media that a participant sends.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum MediaKind {
     /// Microphone.
@@ -82,9 +72,7 @@ pub enum MediaKind {
 }
 
 /// Why a call ended: a SIP-like code and a sub-code (acs-behaviour section 10).
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct EndReason {
     /// 0, or 4xx, 5xx, 6xx as in SIP.

@@ -99,9 +99,7 @@ guid!(
 );
 
 /// A leg inside one call: its number in order of creation, from 0.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct LegId(pub u32);
 
@@ -118,20 +116,9 @@ mod tests {
     #[test]
     fn only_the_hyphenated_form_is_an_id() {
         let text = "00000000-0000-4000-8000-00000000cafe";
-        assert_eq!(
-            text.parse::<ResourceId>().expect("a GUID").to_string(),
-            text
-        );
-        assert!(
-            "0000000000004000800000000000cafe"
-                .parse::<ResourceId>()
-                .is_err()
-        );
-        assert!(
-            "{00000000-0000-4000-8000-00000000cafe}"
-                .parse::<ResourceId>()
-                .is_err()
-        );
+        assert_eq!(text.parse::<ResourceId>().expect("a GUID").to_string(), text);
+        assert!("0000000000004000800000000000cafe".parse::<ResourceId>().is_err());
+        assert!("{00000000-0000-4000-8000-00000000cafe}".parse::<ResourceId>().is_err());
         assert!("".parse::<ResourceId>().is_err());
     }
 }

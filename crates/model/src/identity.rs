@@ -41,13 +41,8 @@ impl FromStr for PhoneNumber {
     type Err = IdentityError;
     fn from_str(text: &str) -> Result<PhoneNumber, IdentityError> {
         let digits = text.strip_prefix('+').ok_or(IdentityError::PhoneNumber)?;
-        let is_right =
-            (3..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
-        if is_right {
-            Ok(PhoneNumber(text.to_owned()))
-        } else {
-            Err(IdentityError::PhoneNumber)
-        }
+        let is_right = (3..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+        if is_right { Ok(PhoneNumber(text.to_owned())) } else { Err(IdentityError::PhoneNumber) }
     }
 }
 
@@ -127,17 +122,14 @@ impl FromStr for Identity {
                 Err(_) => Identity::Unknown(text.to_owned()),
             });
         }
-        let user = text
-            .strip_prefix("8:acs:")
-            .and_then(|rest| rest.split_once('_'))
-            .and_then(|(resource, user)| {
-                let resource = parse_guid(resource).ok()?;
-                let user = parse_guid(user).ok()?;
-                Some(Identity::User {
-                    resource: ResourceId::from_u128(resource.as_u128()),
-                    user: UserId::from_u128(user.as_u128()),
-                })
-            });
+        let user = text.strip_prefix("8:acs:").and_then(|rest| rest.split_once('_')).and_then(|(resource, user)| {
+            let resource = parse_guid(resource).ok()?;
+            let user = parse_guid(user).ok()?;
+            Some(Identity::User {
+                resource: ResourceId::from_u128(resource.as_u128()),
+                user: UserId::from_u128(user.as_u128()),
+            })
+        });
         Ok(user.unwrap_or_else(|| Identity::Unknown(text.to_owned())))
     }
 }
@@ -188,34 +180,23 @@ mod tests {
             "8:echo123",
             "8:orgid:00000000-0000-4000-8000-00000000cafe",
         ] {
-            assert_eq!(
-                text.parse::<Identity>().expect("an identity").to_string(),
-                text
-            );
+            assert_eq!(text.parse::<Identity>().expect("an identity").to_string(), text);
         }
     }
 
     #[test]
     fn three_parts_are_not_a_user_of_ours() {
         let guid = "00000000-0000-4000-8000-00000000cafe";
-        let identity: Identity = format!("8:acs:{guid}_{guid}_{guid}")
-            .parse()
-            .expect("an identity");
+        let identity: Identity = format!("8:acs:{guid}_{guid}_{guid}").parse().expect("an identity");
         assert!(matches!(identity, Identity::Unknown(_)));
     }
 
     #[test]
     fn bad_text_is_refused() {
         assert_eq!("".parse::<Identity>(), Err(IdentityError::Length));
-        assert_eq!(
-            "8:acs:\n".parse::<Identity>(),
-            Err(IdentityError::Character)
-        );
+        assert_eq!("8:acs:\n".parse::<Identity>(), Err(IdentityError::Character));
         assert_eq!("4:+12".parse::<Identity>(), Err(IdentityError::PhoneNumber));
-        assert_eq!(
-            "x".repeat(257).parse::<Identity>(),
-            Err(IdentityError::Length)
-        );
+        assert_eq!("x".repeat(257).parse::<Identity>(), Err(IdentityError::Length));
     }
 
     #[test]

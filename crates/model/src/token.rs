@@ -7,9 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One permission of a user access token.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Scope {
     /// Everything in chat.
     #[serde(rename = "chat")]
@@ -30,13 +28,7 @@ pub enum Scope {
 
 impl Scope {
     /// All scopes, in the order of their bits.
-    pub const ALL: [Scope; 5] = [
-        Scope::Chat,
-        Scope::ChatJoin,
-        Scope::ChatJoinLimited,
-        Scope::Voip,
-        Scope::VoipJoin,
-    ];
+    pub const ALL: [Scope; 5] = [Scope::Chat, Scope::ChatJoin, Scope::ChatJoinLimited, Scope::Voip, Scope::VoipJoin];
 
     /// The scope's name on the wire.
     pub const fn as_str(self) -> &'static str {
@@ -76,10 +68,7 @@ impl FromStr for Scope {
     type Err = ScopeError;
     /// Parses a scope name, in either case (wire notes 6.10).
     fn from_str(text: &str) -> Result<Scope, ScopeError> {
-        Scope::ALL
-            .into_iter()
-            .find(|scope| scope.as_str().eq_ignore_ascii_case(text))
-            .ok_or(ScopeError)
+        Scope::ALL.into_iter().find(|scope| scope.as_str().eq_ignore_ascii_case(text)).ok_or(ScopeError)
     }
 }
 

@@ -69,6 +69,6 @@ impl RelayId {
 
     /// The family of the relayed address.
     pub fn family(self) -> Family {
-        if self.0 % 2 == 0 { Family::V4 } else { Family::V6 }
+        if self.0.is_multiple_of(2) { Family::V4 } else { Family::V6 }
     }
 }

@@ -31,9 +31,7 @@ pub mod stun;
 pub use address::{ClientAddr, Family, PeerAddr, RelayId, Transport};
 pub use credential::{Credential, LongTermKey};
 pub use filter::{Network, NetworkError, PeerRules};
-pub use server::{
-    Config, Head, Limits, OpenWhen, Output, RecordId, RelayAddress, Server, Stats, Usage, Verdict, Why,
-};
+pub use server::{Config, Head, Limits, OpenWhen, Output, RecordId, RelayAddress, Server, Stats, Usage, Verdict, Why};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

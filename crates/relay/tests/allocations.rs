@@ -73,7 +73,8 @@ fn refresh_prolongs_within_bounds_and_zero_ends() {
     let mut world = World::new(config());
     let mut client = Client::udp("198.51.100.7:4000", "ann");
     client.allocate(&mut world);
-    let lifetime = |answer: Vec<u8>| u32::from_be_bytes(value(&answer, attribute::LIFETIME).try_into().expect("four bytes"));
+    let lifetime =
+        |answer: Vec<u8>| u32::from_be_bytes(value(&answer, attribute::LIFETIME).try_into().expect("four bytes"));
     for (asked, given) in [(1, 600), (1_000, 1_000), (1_000_000, 3_600)] {
         let answer = client.ask(&mut world, Method::REFRESH, |w| w.number(attribute::LIFETIME, asked));
         assert_eq!(lifetime(answer), given);
@@ -92,7 +93,8 @@ fn both_families_are_lent_together_or_one_by_one() {
     let mut world = World::new(config());
     let mut client = Client::udp("198.51.100.7:4000", "ann");
     client.meet(&mut world);
-    let answer = client.ask(&mut world, Method::ALLOCATE, |w| udp(w).attribute(attribute::ADDITIONAL_ADDRESS_FAMILY, &V6));
+    let answer =
+        client.ask(&mut world, Method::ALLOCATE, |w| udp(w).attribute(attribute::ADDITIONAL_ADDRESS_FAMILY, &V6));
     let message = centrale_relay::stun::Message::parse(&answer).expect("a message");
     let relayed = message.attributes().filter(|a| a.kind == attribute::XOR_RELAYED_ADDRESS).count();
     assert_eq!(relayed, 2);
@@ -119,9 +121,11 @@ fn a_family_that_is_not_there_is_refused_or_named_missing() {
     let mut world = World::new(centrale_relay::Config { relay_v6: None, ..config() });
     let mut client = Client::udp("198.51.100.7:4000", "ann");
     client.meet(&mut world);
-    let answer = client.ask(&mut world, Method::ALLOCATE, |w| udp(w).attribute(attribute::REQUESTED_ADDRESS_FAMILY, &V6));
+    let answer =
+        client.ask(&mut world, Method::ALLOCATE, |w| udp(w).attribute(attribute::REQUESTED_ADDRESS_FAMILY, &V6));
     assert_eq!(code(&answer), 440);
-    let answer = client.ask(&mut world, Method::ALLOCATE, |w| udp(w).attribute(attribute::ADDITIONAL_ADDRESS_FAMILY, &V6));
+    let answer =
+        client.ask(&mut world, Method::ALLOCATE, |w| udp(w).attribute(attribute::ADDITIONAL_ADDRESS_FAMILY, &V6));
     assert_eq!(code(&answer), 0);
     assert_eq!(value(&answer, attribute::ADDRESS_ERROR_CODE), [2, 0, 4, 40]);
 }
@@ -133,7 +137,11 @@ fn contradictory_wishes_are_bad_requests() {
     client.meet(&mut world);
     let wishes: [fn(Writer) -> Writer; 7] = [
         |w| w,
-        |w| udp(w).attribute(attribute::REQUESTED_ADDRESS_FAMILY, &V4).attribute(attribute::ADDITIONAL_ADDRESS_FAMILY, &V6),
+        |w| {
+            udp(w)
+                .attribute(attribute::REQUESTED_ADDRESS_FAMILY, &V4)
+                .attribute(attribute::ADDITIONAL_ADDRESS_FAMILY, &V6)
+        },
         |w| udp(w).attribute(attribute::ADDITIONAL_ADDRESS_FAMILY, &V4),
         |w| udp(w).attribute(attribute::EVEN_PORT, &[0x80]).attribute(attribute::ADDITIONAL_ADDRESS_FAMILY, &V6),
         |w| udp(w).attribute(attribute::RESERVATION_TOKEN, &[0; 8]).attribute(attribute::EVEN_PORT, &[0]),

@@ -82,7 +82,9 @@ fn sha256_is_spoken_when_the_list_comes_back_unaltered() {
     let list = [0, 2, 0, 0, 0, 1, 0, 0];
     let choose = |algorithm: u8, list: &'static [u8]| {
         move |w: Writer| {
-            udp(w).attribute(attribute::PASSWORD_ALGORITHMS, list).attribute(attribute::PASSWORD_ALGORITHM, &[0, algorithm, 0, 0])
+            udp(w)
+                .attribute(attribute::PASSWORD_ALGORITHMS, list)
+                .attribute(attribute::PASSWORD_ALGORITHM, &[0, algorithm, 0, 0])
         }
     };
     let list: &'static [u8] = Box::leak(Box::new(list));
@@ -143,7 +145,8 @@ fn integrity_without_a_name_is_a_bad_request() {
 fn strangers_are_rationed_by_source_over_udp_only() {
     let mut world = World::new(config());
     let mut client = Client::udp("198.51.100.7:4000", "ann");
-    let request = |client: &mut Client| udp(Writer::new(Class::Request, Method::ALLOCATE, client.transaction())).finish();
+    let request =
+        |client: &mut Client| udp(Writer::new(Class::Request, Method::ALLOCATE, client.transaction())).finish();
     let bytes = request(&mut client);
     let answers = (0..1_000).filter(|_| !world.give(client.addr, &bytes).1.is_empty()).count();
     assert_eq!(answers, 200, "a burst of four seconds");

@@ -53,7 +53,8 @@ fn permissions_and_channels_are_bounded() {
     assert_eq!(client.bind(&mut world, 0x4002, addr("8.8.8.8:3")), 508);
     assert_eq!(client.permit(&mut world, addr("1.0.0.1:0")), 0);
     let two = |w: centrale_relay::stun::Writer| {
-        w.xor_address(attribute::XOR_PEER_ADDRESS, addr("1.0.0.2:0")).xor_address(attribute::XOR_PEER_ADDRESS, addr("1.0.0.3:0"))
+        w.xor_address(attribute::XOR_PEER_ADDRESS, addr("1.0.0.2:0"))
+            .xor_address(attribute::XOR_PEER_ADDRESS, addr("1.0.0.3:0"))
     };
     assert_eq!(code(&client.ask(&mut world, Method::CREATE_PERMISSION, two)), 508);
     assert_eq!(client.permit(&mut world, addr("1.0.0.2:0")), 0, "none of the two was installed");

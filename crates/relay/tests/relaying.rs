@@ -198,7 +198,8 @@ fn stream_clients_get_padding() {
     client.allocate(&mut world);
     assert_eq!(client.bind(&mut world, 0x4001, addr("8.8.8.8:5000")), 0);
     for (length, padding) in [(0, 0), (1, 3), (2, 2), (3, 1), (4, 0), (5, 3)] {
-        let verdict = world.server.from_peer(world.opened[0], PeerAddr(addr("8.8.8.8:5000")), &vec![1; length], world.now);
+        let verdict =
+            world.server.from_peer(world.opened[0], PeerAddr(addr("8.8.8.8:5000")), &vec![1; length], world.now);
         assert_eq!(head(&verdict).as_bytes(), [0x40, 1, 0, length as u8]);
         assert_eq!(head(&verdict).padding(), padding);
     }

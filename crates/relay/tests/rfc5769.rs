@@ -38,10 +38,9 @@ fn the_sample_request_is_genuine() {
 
 #[test]
 fn the_sample_responses_are_genuine_and_say_the_address() {
-    for (hex, expected) in [
-        (RESPONSE_V4, "192.0.2.1:32853"),
-        (RESPONSE_V6, "[2001:db8:1234:5678:11:2233:4455:6677]:32853"),
-    ] {
+    for (hex, expected) in
+        [(RESPONSE_V4, "192.0.2.1:32853"), (RESPONSE_V6, "[2001:db8:1234:5678:11:2233:4455:6677]:32853")]
+    {
         let bytes = bytes(hex);
         let message = Message::parse(&bytes).expect("a message");
         assert_eq!((message.class(), message.method()), (Class::Success, Method::BINDING));
@@ -69,7 +68,8 @@ fn one_flipped_bit_anywhere_is_noticed() {
     for at in 0..genuine.len() * 8 {
         let mut bytes = genuine.clone();
         bytes[at / 8] ^= 1 << (at % 8);
-        let is_whole = Message::parse(&bytes).is_ok_and(|m| m.fingerprint() == Some(true) && m.has_integrity(SHORT_TERM));
+        let is_whole =
+            Message::parse(&bytes).is_ok_and(|m| m.fingerprint() == Some(true) && m.has_integrity(SHORT_TERM));
         assert!(!is_whole, "bit {at}");
     }
 }

@@ -81,10 +81,11 @@ pub fn run() -> ExitCode {
 }
 
 fn node(mode: Mode, options: options::Options) -> ExitCode {
-    let config = match config::resolve(mode, options.config.as_deref(), options.given(), |name| std::env::var(name).ok()) {
-        Ok(config) => config,
-        Err(error) => return refused(&error),
-    };
+    let config =
+        match config::resolve(mode, options.config.as_deref(), options.given(), |name| std::env::var(name).ok()) {
+            Ok(config) => config,
+            Err(error) => return refused(&error),
+        };
     logs::start(config.log);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

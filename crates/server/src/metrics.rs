@@ -69,7 +69,11 @@ fn text(sources: &[Source]) -> String {
 }
 
 /// What every node counts: its age, its connections, whether it is leaving.
-pub fn presence(born: Instant, open: Arc<AtomicUsize>, is_draining: impl Fn() -> bool + Send + Sync + 'static) -> Source {
+pub fn presence(
+    born: Instant,
+    open: Arc<AtomicUsize>,
+    is_draining: impl Fn() -> bool + Send + Sync + 'static,
+) -> Source {
     Arc::new(move |out| {
         line(out, "centrale_uptime_seconds", "gauge", "Seconds since the node began.", born.elapsed().as_secs());
         let connections = open.load(Ordering::Relaxed);

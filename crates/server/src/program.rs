@@ -84,10 +84,13 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let relay = relaying::start(&config, &secret, &certified, &[https_address, metrics_address], sink)?;
     let relay = Arc::new(relay);
 
-    let ctx =
-        open_context(&config, &folder, clock.clone(), public_url.clone(), &relay, secret.clone(), https_address).await?;
+    let ctx = open_context(&config, &folder, clock.clone(), public_url.clone(), &relay, secret.clone(), https_address)
+        .await?;
     if config.mode == Mode::Serve && ctx.access_keys().both().iter().any(|key| key.secret.reveal() == DEVELOPER_KEY) {
-        return Err(StartError("An access key is the developer's, which everybody knows: replace it with POST /admin/keys/:regenerate".into()));
+        return Err(StartError(
+            "An access key is the developer's, which everybody knows: replace it with POST /admin/keys/:regenerate"
+                .into(),
+        ));
     }
 
     let setting = Setting {
@@ -121,7 +124,8 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         let node = node.clone();
         move || node.is_draining()
     });
-    let mut sources = vec![presence, metrics::operations(&node), signal::counters(&board), certified.counters(clock.clone())];
+    let mut sources =
+        vec![presence, metrics::operations(&node), signal::counters(&board), certified.counters(clock.clone())];
     let is_relay = config.cluster.roles.has(Role::Relay);
     sources.extend(is_relay.then(|| gauges::counters(&relay, &meter)));
     tokio::spawn(metrics::serve(metrics, sources));
@@ -228,15 +232,8 @@ async fn open_context(
         Some(first) => RelaySettings { others: elsewhere.collect(), ..first },
         None => RelaySettings { enabled: own.enabled && config.cluster.roles.has(Role::Relay), ..own },
     };
-    let parts = Parts {
-        store,
-        bus,
-        clock,
-        chance: Arc::new(SystemChance::new()),
-        public_url,
-        relay: settings,
-        well_known,
-    };
+    let parts =
+        Parts { store, bus, clock, chance: Arc::new(SystemChance::new()), public_url, relay: settings, well_known };
     Context::open(parts).await.map_err(|error| StartError(error.to_string()))
 }
 
@@ -301,7 +298,9 @@ fn in_use(key: &str, address: SocketAddr, error: &std::io::Error) -> String {
             format!("{key}: {address} is in use: write another address, or port 0 for any free one.")
         }
         std::io::ErrorKind::PermissionDenied => {
-            format!("{key}: {address} needs more rights than we have: write a port above 1023, or grant CAP_NET_BIND_SERVICE.")
+            format!(
+                "{key}: {address} needs more rights than we have: write a port above 1023, or grant CAP_NET_BIND_SERVICE."
+            )
         }
         _ => format!("{key}: {address} cannot be listened on ({error}): write an address of this machine."),
     }

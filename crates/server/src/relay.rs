@@ -21,5 +21,5 @@ mod outgoing;
 mod stream;
 mod worker;
 
-pub(crate) use config::{RelayConfig, StreamLimits};
-pub(crate) use handle::{RelayAddresses, RelayHandle, RelayStats, ShellStats, start};
+pub(crate) use config::RelayConfig;
+pub(crate) use handle::{RelayAddresses, RelayHandle, start};

@@ -134,14 +134,15 @@ impl Eyes {
     }
 
     async fn look(&self, request: Request<Body>, peer: IpAddr) -> Result<Answer, Error> {
-        let signature = request.headers().get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+        let signature =
+            request.headers().get(SIGNATURE).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
         let body = Limited::new(request.into_body(), QUESTION).collect().await;
         let body = body.map_err(|_| Error::invalid("The question is too long."))?.to_bytes();
         if !self.seal.is_signed([b"ask", &body], &signature) {
             return Err(Error::unauthenticated("The question is not signed with the relay secret of this node."));
         }
-        let question: Question =
-            serde_json::from_slice(&body).map_err(|_| Error::invalid("The question is not one that this version knows."))?;
+        let question: Question = serde_json::from_slice(&body)
+            .map_err(|_| Error::invalid("The question is not one that this version knows."))?;
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
         let now = Timestamp::from_millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
         let then = Timestamp::from_millis(question.time);
@@ -159,7 +160,10 @@ impl Eyes {
             }
             *last = Some(Instant::now());
         }
-        let looks = question.checks.iter().map(|check| async { Outcome { check: *check, fault: look::look(*check).await.err() } });
+        let looks = question
+            .checks
+            .iter()
+            .map(|check| async { Outcome { check: *check, fault: look::look(*check).await.err() } });
         let results = futures_util::future::join_all(looks).await;
         let told = serde_json::to_vec(&Told { seen: peer, results }).map_err(|error| Error::bug(error.to_string()))?;
         let signed = self.seal.sign([signature.as_bytes(), &told]);

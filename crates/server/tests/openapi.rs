@@ -23,5 +23,8 @@ fn the_committed_document_is_what_the_program_answers() {
         return;
     }
     let kept = std::fs::read_to_string(KEPT).unwrap_or_default();
-    assert!(kept == document, "docs/openapi.json is not what the program answers: run the test with CENTRALE_BLESS=1 and commit it");
+    assert!(
+        kept == document,
+        "docs/openapi.json is not what the program answers: run the test with CENTRALE_BLESS=1 and commit it"
+    );
 }

@@ -116,10 +116,15 @@ fn the_commands_speak_to_the_running_exchange() {
     assert!(made["token"].is_string() && made["expiresOn"].is_string());
     let again: Value = serde_json::from_slice(&run(&["token", "--user", id]).stdout).expect("JSON");
     assert_eq!(again["id"], id);
-    let servers: Value = serde_json::from_slice(&run(&["relay-credential", "--user", id, "--ttl", "60"]).stdout).expect("JSON");
+    let servers: Value =
+        serde_json::from_slice(&run(&["relay-credential", "--user", id, "--ttl", "60"]).stdout).expect("JSON");
     let turn = servers.as_array().expect("a list").iter().find(|server| server["username"].is_string()).expect("TURN");
     assert!(turn["username"].as_str().is_some_and(|name| name.ends_with(id)));
-    assert!(turn["urls"].as_array().is_some_and(|urls| urls.iter().any(|url| url.as_str().is_some_and(|u| u.starts_with("turns:localhost:")))));
+    assert!(
+        turn["urls"]
+            .as_array()
+            .is_some_and(|urls| urls.iter().any(|url| url.as_str().is_some_and(|u| u.starts_with("turns:localhost:"))))
+    );
     let wrong = run(&["token", "--hours", "25"]);
     assert_eq!(wrong.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("[60, 1440]"));
@@ -138,7 +143,9 @@ fn silence_and_nonsense_on_the_https_port_end_soon_and_harm_nobody() {
     let port = exchange.caller.host().rsplit_once(':').and_then(|(_, port)| port.parse::<u16>().ok()).expect("a port");
     let connect = || TcpStream::connect(("127.0.0.1", port)).expect("a connection");
     let silent = connect();
-    for nonsense in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0xFF; 100], &[0x00, 0x01, 0, 0, 1, 2, 3, 4, 5], b"\x16\x03\x01\xff\xff"] {
+    for nonsense in
+        [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0xFF; 100], &[0x00, 0x01, 0, 0, 1, 2, 3, 4, 5], b"\x16\x03\x01\xff\xff"]
+    {
         use std::io::Write;
         let mut stream = connect();
         stream.write_all(nonsense).expect("sent");
@@ -185,5 +192,8 @@ fn counters_are_on_their_own_address_only() {
     stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("text");
-    assert!(answer.contains("centrale_requests_total{operation=\"CommunicationIdentity_Create\",status=\"201\"} 1"), "{answer}");
+    assert!(
+        answer.contains("centrale_requests_total{operation=\"CommunicationIdentity_Create\",status=\"201\"} 1"),
+        "{answer}"
+    );
 }

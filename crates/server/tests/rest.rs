@@ -100,7 +100,9 @@ fn every_version_in_the_field_is_served_and_others_are_refused() {
         "The HTTP resource that matches the request URI '/identities' does not support the API version '1999-01-01'."
     );
     is_error(&exchange.call("POST", "/identities", &Value::Null), 400, "MissingApiVersionParameter");
-    for version in ["2021-02-22-preview1", "2021-06-21-preview", "2021-10-08-preview", "2022-02-01", "2022-03-01-preview"] {
+    for version in
+        ["2021-02-22-preview1", "2021-06-21-preview", "2021-10-08-preview", "2022-02-01", "2022-03-01-preview"]
+    {
         for path in ["/networkTraversal/:issueRelayConfiguration", "/networktraversal/:issuerelayconfiguration"] {
             let reply = exchange.call("POST", &format!("{path}?api-version={version}"), &json!({}));
             assert_eq!(reply.status, 200, "{path} {version}");
@@ -137,7 +139,9 @@ fn what_cannot_be_understood_is_refused_in_the_one_shape() {
 #[test]
 fn unknown_paths_and_methods_are_errors_in_json_and_never_html() {
     let exchange = Exchange::dev(&[]);
-    for path in ["/nothing", "/identities/x/y/z", "/%", "/%FF", "/../etc/passwd", "/sdk/../Cargo.toml", "/sdk/..%2f..%2fx"] {
+    for path in
+        ["/nothing", "/identities/x/y/z", "/%", "/%FF", "/../etc/passwd", "/sdk/../Cargo.toml", "/sdk/..%2f..%2fx"]
+    {
         let reply = exchange.plain("GET", path, &[], b"");
         is_error(&reply, 404, "NotFound");
     }
@@ -166,7 +170,8 @@ fn limits_answer_429_with_the_time_to_wait_and_dev_has_none() {
     let ask = |exchange: &Exchange, count: usize| -> Vec<u16> {
         let mut stream = exchange.caller.connect().expect("a connection");
         let headers = exchange.caller.sign("POST", &stranger, b"", SystemTime::now());
-        let mut request = format!("POST {stranger} HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\n", exchange.caller.host());
+        let mut request =
+            format!("POST {stranger} HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\n", exchange.caller.host());
         for (name, value) in &headers {
             request.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -202,7 +207,10 @@ fn read_answer(stream: &mut impl Read) -> String {
         bytes.push(byte[0]);
     }
     let head = String::from_utf8(bytes).expect("text");
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |text| text.parse().expect("a length"));
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .map_or(0, |text| text.parse().expect("a length"));
     let mut body = vec![0; length];
     stream.read_exact(&mut body).expect("a body");
     head
@@ -213,7 +221,8 @@ fn browsers_may_ask_on_routes_for_users_and_not_on_routes_for_keys() {
     let exchange = Exchange::dev(&[]);
     let keys = exchange.plain("GET", "/.well-known/jwks.json", &[("origin", "https://app.example")], b"");
     assert_eq!((keys.status, keys.header("access-control-allow-origin")), (200, Some("*")));
-    let asked = exchange.plain("OPTIONS", "/access/entra/:exchangeAccessToken", &[("origin", "https://app.example")], b"");
+    let asked =
+        exchange.plain("OPTIONS", "/access/entra/:exchangeAccessToken", &[("origin", "https://app.example")], b"");
     assert_eq!((asked.status, asked.header("access-control-allow-methods")), (204, Some("POST")));
     assert!(asked.header("access-control-allow-headers").is_some_and(|list| list.contains("authorization")));
     let refused = exchange.plain("OPTIONS", "/identities", &[("origin", "https://app.example")], b"");
@@ -242,7 +251,11 @@ fn the_api_document_lists_what_is_mounted() {
     assert_eq!(document["openapi"], "3.1.0");
     let issue = &document["paths"]["/identities/{id}/:issueAccessToken"]["post"];
     assert_eq!(issue["operationId"], "CommunicationIdentity_IssueAccessToken");
-    assert!(issue["parameters"].as_array().is_some_and(|list| list.iter().any(|one| one["name"] == "id" && one["in"] == "path")));
+    assert!(
+        issue["parameters"]
+            .as_array()
+            .is_some_and(|list| list.iter().any(|one| one["name"] == "id" && one["in"] == "path"))
+    );
     let body = &issue["requestBody"]["content"]["application/json"]["schema"]["properties"];
     assert!(body["scopes"].is_object() && body.get("id").is_none(), "{body}");
     // Every operation that it lists is there: it asks for a key, a token or a better request, and never says 404 for the route.

@@ -149,34 +149,13 @@ impl Operation for ListUsage {
     const STATUS: u16 = 200;
     const AUTH: Auth = Auth::AccessKey;
     const QUERY: &'static [Query] = &[
-        Query {
-            name: "kind",
-            kind: QueryKind::Text,
-        },
-        Query {
-            name: "identity",
-            kind: QueryKind::Text,
-        },
-        Query {
-            name: "call",
-            kind: QueryKind::Text,
-        },
-        Query {
-            name: "from",
-            kind: QueryKind::Integer,
-        },
-        Query {
-            name: "until",
-            kind: QueryKind::Integer,
-        },
-        Query {
-            name: "top",
-            kind: QueryKind::Integer,
-        },
-        Query {
-            name: "after",
-            kind: QueryKind::Text,
-        },
+        Query { name: "kind", kind: QueryKind::Text },
+        Query { name: "identity", kind: QueryKind::Text },
+        Query { name: "call", kind: QueryKind::Text },
+        Query { name: "from", kind: QueryKind::Integer },
+        Query { name: "until", kind: QueryKind::Integer },
+        Query { name: "top", kind: QueryKind::Integer },
+        Query { name: "after", kind: QueryKind::Text },
     ];
 }
 
@@ -229,8 +208,7 @@ impl Operation for RegenerateKey {
     type Request = RegenerateKeyRequest;
     type Response = Keys;
     const NAME: &'static str = "Admin_RegenerateKey";
-    const SUMMARY: &'static str =
-        "Replace an access key; tokens made under the old one end at once.";
+    const SUMMARY: &'static str = "Replace an access key; tokens made under the old one end at once.";
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/admin/keys/:regenerate";
     const STATUS: u16 = 200;

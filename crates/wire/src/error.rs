@@ -40,12 +40,6 @@ pub struct InnerError {
 impl ErrorBody {
     /// An error with a code and a message and nothing else.
     pub fn new(code: impl Into<String>, message: impl Into<String>) -> ErrorBody {
-        ErrorBody {
-            error: ErrorDetail {
-                code: code.into(),
-                message: message.into(),
-                ..ErrorDetail::default()
-            },
-        }
+        ErrorBody { error: ErrorDetail { code: code.into(), message: message.into(), ..ErrorDetail::default() } }
     }
 }

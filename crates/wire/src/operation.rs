@@ -111,9 +111,7 @@ impl Versions {
         }
         text.strip_prefix("ApiVersion.V").is_some_and(|rest| {
             let dashed = rest.replace('_', "-");
-            self.0
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(&dashed))
+            self.0.iter().any(|known| known.eq_ignore_ascii_case(&dashed))
         })
     }
 }

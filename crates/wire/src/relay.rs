@@ -66,12 +66,8 @@ impl Operation for IssueRelayConfiguration {
     const ALIASES: &'static [&'static str] = &["/networkRelay/:issueRelayConfiguration"];
     const STATUS: u16 = 200;
     const AUTH: Auth = Auth::AccessKey;
-    const LIMIT: Option<Limit> = Some(Limit {
-        name: "relay.configuration",
-        count: 30_000,
-        window_ms: 5_000,
-        per: Per::Resource,
-    });
+    const LIMIT: Option<Limit> =
+        Some(Limit { name: "relay.configuration", count: 30_000, window_ms: 5_000, per: Per::Resource });
     const VERSIONS: Versions = Versions(&[
         "2021-02-22-preview1",
         "2021-06-21-preview",
@@ -96,8 +92,6 @@ pub struct IceServer {
 
 impl core::fmt::Debug for IceServer {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("IceServer")
-            .field("urls", &self.urls)
-            .finish_non_exhaustive()
+        f.debug_struct("IceServer").field("urls", &self.urls).finish_non_exhaustive()
     }
 }

@@ -7,8 +7,8 @@
 //! Our own protocol; nothing here is vendor wire. JSON, camelCase, unknown fields ignored.
 
 use centrale_model::{
-    CallId, CallState, Direction, EndReason, EndpointId, Identity, ParticipantId, ParticipantState,
-    Sequence, TransferState,
+    CallId, CallState, Direction, EndReason, EndpointId, Identity, ParticipantId, ParticipantState, Sequence,
+    TransferState,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -129,11 +129,7 @@ pub struct Participant {
 
 /// Whom a transfer leads to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    tag = "kind",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum TransferTarget {
     /// Somebody the transferor does not talk to.
     Participant {
@@ -212,11 +208,7 @@ pub struct Incoming {
 
 /// What a client is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    tag = "type",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Event {
     /// A call rings here.
     IncomingCall(Box<Incoming>),
@@ -305,11 +297,7 @@ pub enum Event {
 
 /// A frame from the exchange.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    tag = "type",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum ServerFrame {
     /// The connection is accepted.
     Welcome(Welcome),
@@ -358,11 +346,7 @@ pub struct Welcome {
 
 /// A frame from a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    tag = "type",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum ClientFrame {
     /// The first frame: who this is, and what it saw last. Registers the endpoint.
     Hello {
@@ -490,11 +474,8 @@ pub struct StreamReport {
 
 /// One thing that a client does in a call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(
-    tag = "type",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase"
-)]
+#[expect(clippy::large_enum_variant, reason = "at most 32 live at once, and shortly")]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Signal {
     /// The device alerts its user.
     Ringing,

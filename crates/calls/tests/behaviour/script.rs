@@ -191,7 +191,11 @@ impl Start {
             endpoint: endpoint(100),
             participant_id: place(100),
             display_name: Some("Alice".to_owned()),
-            targets: vec![Target { identity: bob(), devices: self.devices.clone(), absence: absence(self.is_registered) }],
+            targets: vec![Target {
+                identity: bob(),
+                devices: self.devices.clone(),
+                absence: absence(self.is_registered),
+            }],
             offer: description(DescriptionKind::Offer, 0),
             sending: alice_sends(),
             origin: self.origin.clone(),

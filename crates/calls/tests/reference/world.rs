@@ -343,7 +343,11 @@ impl World {
             endpoint: EndpointId::from_u128(1),
             participant_id: ParticipantId::from_u128(1),
             display_name: None,
-            targets: vec![Target { identity: person("8:bob"), devices, absence: if self.chance.percent(50) { EndReason::OFFLINE } else { EndReason::NO_ENDPOINT } }],
+            targets: vec![Target {
+                identity: person("8:bob"),
+                devices,
+                absence: if self.chance.percent(50) { EndReason::OFFLINE } else { EndReason::NO_ENDPOINT },
+            }],
             offer: describe(DescriptionKind::Offer, 0),
             sending: Sending::default(),
             origin,

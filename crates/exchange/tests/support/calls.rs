@@ -263,7 +263,9 @@ impl Client {
 
     pub(crate) async fn accepts(&mut self, call: CallId) {
         let answer = Description { kind: DescriptionKind::Answer, epoch: 0, sdp: "v=0\r\nanswer\r\n".into() };
-        self.does(call, vec![Signal::Accept { answer, sending: Sending::default() }]).await.expect("an accept is taken");
+        self.does(call, vec![Signal::Accept { answer, sending: Sending::default() }])
+            .await
+            .expect("an accept is taken");
     }
 }
 

@@ -59,12 +59,13 @@ impl Server {
             return None;
         }
         // 4. The algorithm: chosen from our list and the list given back unaltered, or neither, which means MD5.
-        let uses_sha256 = match (message.get(attribute::PASSWORD_ALGORITHM), message.get(attribute::PASSWORD_ALGORITHMS)) {
-            (None, None) => Some(false),
-            (Some([0, 1, 0, 0]), Some(list)) if list == ALGORITHMS => Some(false),
-            (Some([0, 2, 0, 0]), Some(list)) if list == ALGORITHMS => Some(true),
-            _ => None,
-        };
+        let uses_sha256 =
+            match (message.get(attribute::PASSWORD_ALGORITHM), message.get(attribute::PASSWORD_ALGORITHMS)) {
+                (None, None) => Some(false),
+                (Some([0, 1, 0, 0]), Some(list)) if list == ALGORITHMS => Some(false),
+                (Some([0, 2, 0, 0]), Some(list)) if list == ALGORITHMS => Some(true),
+                _ => None,
+            };
         let Some(uses_sha256) = uses_sha256 else {
             self.refuse_stranger(&stranger, 400, now);
             return None;

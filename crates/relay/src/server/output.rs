@@ -20,11 +20,7 @@ pub enum Verdict {
         dont_fragment: bool,
     },
     /// Send the head, the payload and the head's padding to a client.
-    ToClient {
-        client: ClientAddr,
-        head: Head,
-        payload: Range<usize>,
-    },
+    ToClient { client: ClientAddr, head: Head, payload: Range<usize> },
 }
 
 /// What stands in front of relayed bytes on their way to a client: four bytes of ChannelData, or a Data indication.

@@ -7,8 +7,8 @@ use centrale_model::Time;
 
 use super::records::Permission;
 use super::{Head, Server, Verdict};
-use crate::stun::{Class, HEADER, MAGIC_COOKIE, Message, Method, TransactionId, attribute};
 use crate::stun::attribute::write_xor_address;
+use crate::stun::{Class, HEADER, MAGIC_COOKIE, Message, Method, TransactionId, attribute};
 use crate::{ClientAddr, Family, PeerAddr, RelayId};
 
 impl Server {
@@ -30,7 +30,7 @@ impl Server {
             self.stats.dropped_no_channel += 1;
             return Verdict::Nothing;
         };
-        self.to_peer(slot, channel.peer, 4..end, false, now)
+        self.toward_peer(slot, channel.peer, 4..end, false, now)
     }
 
     /// Takes a Send indication (RFC 8656 §11.2). It is never answered.
@@ -63,7 +63,7 @@ impl Server {
             self.stats.dropped_no_permission += 1;
             return Verdict::Nothing;
         }
-        self.to_peer(slot, peer, data, dont_fragment, now)
+        self.toward_peer(slot, peer, data, dont_fragment, now)
     }
 
     /// Takes a whole datagram that arrived at a relayed address (RFC 8656 §11.3, §12.7).
@@ -78,12 +78,12 @@ impl Server {
             return Verdict::Nothing;
         }
         let peer = self.as_advertised(peer.0);
-        self.to_client(slot, peer, 0..bytes.len(), now)
+        self.toward_client(slot, peer, 0..bytes.len(), now)
     }
 
     /// Sends towards a peer, or across when the peer is one of our own relayed addresses.
     #[inline]
-    fn to_peer(
+    fn toward_peer(
         &mut self,
         slot: u32,
         peer: SocketAddr,
@@ -118,7 +118,7 @@ impl Server {
                 return Verdict::Nothing;
             };
             let from = SocketAddr::new(relay.advertised, port);
-            let verdict = self.to_client(target, from, payload, now);
+            let verdict = self.toward_client(target, from, payload, now);
             self.stats.packets_across += u64::from(verdict != Verdict::Nothing);
             return verdict;
         }
@@ -130,7 +130,7 @@ impl Server {
 
     /// Hands a peer's bytes to the client of an allocation.
     #[inline]
-    fn to_client(&mut self, slot: u32, peer: SocketAddr, payload: Range<usize>, now: Time) -> Verdict {
+    fn toward_client(&mut self, slot: u32, peer: SocketAddr, payload: Range<usize>, now: Time) -> Verdict {
         if self.permission(slot, peer, now).is_none() {
             self.stats.dropped_no_permission += 1;
             return Verdict::Nothing;

@@ -290,7 +290,8 @@ impl Server {
     fn create_permission(&mut self, slot: u32, asker: &Asker, message: &Message<'_>, now: Time) -> Result<(), Refusal> {
         let mut peers = Vec::new();
         for attribute in message.covered().filter(|a| a.kind == attribute::XOR_PEER_ADDRESS) {
-            let peer = attribute::read_xor_address(attribute.value, message.transaction()).ok_or(Refusal::BadRequest)?;
+            let peer =
+                attribute::read_xor_address(attribute.value, message.transaction()).ok_or(Refusal::BadRequest)?;
             self.check_family(slot, peer)?;
             // A permission is for an address; the port counts nothing (RFC 8656 §9).
             if !self.config.peers.allows(peer.ip()) && !self.is_our_ip(peer.ip()) {
@@ -421,7 +422,8 @@ impl Server {
             self.allocations[slot as usize].open[family as usize] = !is_probe;
             for (asker, _) in waiting {
                 // An Allocate of two families waits for both.
-                let waits = self.pending.iter().any(|p| p.relay.slot() == slot && p.asker.transaction == asker.transaction);
+                let waits =
+                    self.pending.iter().any(|p| p.relay.slot() == slot && p.asker.transaction == asker.transaction);
                 if !waits {
                     self.succeed(slot, &asker, now);
                 }
@@ -485,9 +487,7 @@ impl Server {
             Refusal::Mismatch => (437, "Allocation Mismatch", &mut stats.refused_mismatch),
             Refusal::FamilyNotSupported => (440, "Address Family not Supported", &mut stats.refused_family),
             Refusal::WrongCredentials => (441, "Wrong Credentials", &mut stats.refused_wrong_user),
-            Refusal::TransportNotSupported => {
-                (442, "Unsupported Transport Protocol", &mut stats.refused_transport)
-            }
+            Refusal::TransportNotSupported => (442, "Unsupported Transport Protocol", &mut stats.refused_transport),
             Refusal::FamilyMismatch => (443, "Peer Address Family Mismatch", &mut stats.refused_family),
             Refusal::UserQuota => (486, "Allocation Quota Reached", &mut stats.refused_user_quota),
             Refusal::SourceQuota => (486, "Allocation Quota Reached", &mut stats.refused_source_quota),
@@ -537,9 +537,26 @@ fn is_known(kind: u16) -> bool {
     use attribute::*;
     matches!(
         kind,
-        MAPPED_ADDRESS | USERNAME | MESSAGE_INTEGRITY | ERROR_CODE | UNKNOWN_ATTRIBUTES | CHANNEL_NUMBER | LIFETIME
-            | XOR_PEER_ADDRESS | DATA | REALM | NONCE | XOR_RELAYED_ADDRESS | REQUESTED_ADDRESS_FAMILY | EVEN_PORT
-            | REQUESTED_TRANSPORT | DONT_FRAGMENT | MESSAGE_INTEGRITY_SHA256 | PASSWORD_ALGORITHM | USERHASH
-            | XOR_MAPPED_ADDRESS | RESERVATION_TOKEN
+        MAPPED_ADDRESS
+            | USERNAME
+            | MESSAGE_INTEGRITY
+            | ERROR_CODE
+            | UNKNOWN_ATTRIBUTES
+            | CHANNEL_NUMBER
+            | LIFETIME
+            | XOR_PEER_ADDRESS
+            | DATA
+            | REALM
+            | NONCE
+            | XOR_RELAYED_ADDRESS
+            | REQUESTED_ADDRESS_FAMILY
+            | EVEN_PORT
+            | REQUESTED_TRANSPORT
+            | DONT_FRAGMENT
+            | MESSAGE_INTEGRITY_SHA256
+            | PASSWORD_ALGORITHM
+            | USERHASH
+            | XOR_MAPPED_ADDRESS
+            | RESERVATION_TOKEN
     )
 }

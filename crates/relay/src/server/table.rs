@@ -338,7 +338,8 @@ impl Server {
         self.config.listeners.iter().any(|listener| {
             let relay = self.config.relay(Family::of(peer.ip()));
             let is_wild = listener.ip().is_unspecified()
-                && (peer.ip().is_loopback() || relay.is_some_and(|r| r.local == peer.ip() || r.advertised == peer.ip()));
+                && (peer.ip().is_loopback()
+                    || relay.is_some_and(|r| r.local == peer.ip() || r.advertised == peer.ip()));
             listener.port() == peer.port() && (listener.ip() == peer.ip() || is_wild)
         })
     }

@@ -171,8 +171,11 @@ impl Client {
         let answer = world.ask(self.addr, &request);
         if !matches!(code(&answer), 401 | 438) {
             let message = Message::parse(&answer).expect("a message");
-            let is_sealed =
-                if self.sha256 { message.has_integrity_sha256(self.key.as_bytes()) } else { message.has_integrity(self.key.as_bytes()) };
+            let is_sealed = if self.sha256 {
+                message.has_integrity_sha256(self.key.as_bytes())
+            } else {
+                message.has_integrity(self.key.as_bytes())
+            };
             assert!(is_sealed, "an answer is sealed as its request was");
         }
         answer

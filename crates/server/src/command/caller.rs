@@ -86,7 +86,8 @@ impl Caller {
                 data.display()
             ))
         })?;
-        let runtime: Runtime = serde_json::from_slice(&text).map_err(|error| Failure(format!("{}: {error}", path.display())))?;
+        let runtime: Runtime =
+            serde_json::from_slice(&text).map_err(|error| Failure(format!("{}: {error}", path.display())))?;
         let ca = std::fs::read(&runtime.ca).ok();
         Caller::new(&runtime.connection_string, ca.as_deref())
     }
@@ -97,7 +98,8 @@ impl Caller {
         let endpoint = part("endpoint=https://").ok_or_else(|| failure("the connection string has no endpoint"))?;
         let key = part("accesskey=").ok_or_else(|| failure("the connection string has no access key"))?;
         let host = endpoint.trim_end_matches('/').to_owned();
-        let port = host.rsplit_once(':').filter(|(_, port)| !port.contains(']')).and_then(|(_, port)| port.parse().ok());
+        let port =
+            host.rsplit_once(':').filter(|(_, port)| !port.contains(']')).and_then(|(_, port)| port.parse().ok());
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(ca_pem.unwrap_or_default()).flatten() {
             roots.add(certificate).map_err(failure)?;
@@ -144,7 +146,13 @@ impl Caller {
     }
 
     /// Sends a request with these headers and reads the answer.
-    pub fn send(&self, method: &str, target: &str, headers: &[(String, String)], body: &[u8]) -> Result<Reply, Failure> {
+    pub fn send(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &[(String, String)],
+        body: &[u8],
+    ) -> Result<Reply, Failure> {
         let mut head = format!(
             "{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n",
             self.host,
@@ -156,7 +164,8 @@ impl Caller {
         head.push_str("\r\n");
         let mut stream = self.connect()?;
         // A server that refuses a long body may answer and close before all of it is sent.
-        let sent = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).and_then(|()| stream.flush());
+        let sent =
+            stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).and_then(|()| stream.flush());
         let mut bytes = Vec::new();
         let received = stream.read_to_end(&mut bytes);
         if bytes.is_empty() {

@@ -24,7 +24,8 @@ use Finding::{Broken, Good, Notice};
 
 pub(super) fn run(options: &Options) -> ExitCode {
     let config =
-        match config::resolve(Mode::Serve, options.config.as_deref(), options.given(), |name| std::env::var(name).ok()) {
+        match config::resolve(Mode::Serve, options.config.as_deref(), options.given(), |name| std::env::var(name).ok())
+        {
             Ok(config) => config,
             Err(error) => {
                 println!("broken  {error}");
@@ -69,12 +70,16 @@ fn folder(config: &Config) -> Vec<Finding> {
             let _ = std::fs::remove_file(&probe);
             findings.push(Good(format!("data: {shown} can be written")));
         }
-        Err(error) => findings.push(Broken(format!("data: {shown} cannot be written ({error}): give it to the user who runs us"))),
+        Err(error) => {
+            findings.push(Broken(format!("data: {shown} cannot be written ({error}): give it to the user who runs us")))
+        }
     }
     if data.permissions().mode() & 0o077 != 0 {
         findings.push(Notice(format!("data: others may look into {shown}: chmod 700 {shown}")));
     }
-    for file in ["centrale.db", "connection-string", "relay-secret", "tls/ca.key", "tls/acme.pem", "tls/acme-account.json"] {
+    for file in
+        ["centrale.db", "connection-string", "relay-secret", "tls/ca.key", "tls/acme.pem", "tls/acme-account.json"]
+    {
         let path = config.data.join(file);
         let Ok(data) = std::fs::metadata(&path) else { continue };
         if data.permissions().mode() & 0o077 != 0 {
@@ -117,11 +122,15 @@ fn ports(config: &Config) -> Vec<Finding> {
 fn name(config: &Config) -> Vec<Finding> {
     let name = &config.public.name;
     if name == "localhost" {
-        return vec![Notice("public.name is localhost: only this machine can use the exchange; write its public name".to_owned())];
+        return vec![Notice(
+            "public.name is localhost: only this machine can use the exchange; write its public name".to_owned(),
+        )];
     }
     let found: Vec<IpAddr> = match (name.as_str(), 443).to_socket_addrs() {
         Ok(found) => found.map(|address: SocketAddr| address.ip()).collect(),
-        Err(error) => return vec![Broken(format!("public.name: {name} cannot be found ({error}): make a DNS record for it"))],
+        Err(error) => {
+            return vec![Broken(format!("public.name: {name} cannot be found ({error}): make a DNS record for it"))];
+        }
     };
     if found.iter().any(|ip| config.public.addresses.contains(ip)) {
         return vec![Good(format!("public.name: {name} leads to one of public.addresses"))];
@@ -147,7 +156,9 @@ fn certificate(config: &Config) -> Finding {
         Ok(certified) => {
             let shown = files.certificate.display();
             match certified.expires().map(|end| end.since(now()).as_secs() / 86_400) {
-                Some(0) => Broken(format!("tls.certificate: {shown} ends within a day or has ended: put a new one in its place")),
+                Some(0) => Broken(format!(
+                    "tls.certificate: {shown} ends within a day or has ended: put a new one in its place"
+                )),
                 Some(days) if days < 14 => Notice(format!("tls.certificate: {shown} ends in {days} days")),
                 Some(_) | None => Good(format!("tls.certificate: {shown} and its key belong together")),
             }
@@ -165,9 +176,16 @@ fn now() -> centrale_model::Timestamp {
 fn ordered(config: &Config, acme: &config::Acme) -> Finding {
     let names = acme.domains.join(", ");
     match crate::tls::ordered(acme, &config.data.join("tls")) {
-        Some(end) if end > now() => Good(format!("tls.acme: the certificate for {names} is good for {} days", end.since(now()).as_secs() / 86_400)),
-        Some(_) => Broken(format!("tls.acme: the certificate for {names} has ended: look in the log why it is not renewed")),
-        None => Notice(format!("tls.acme: there is no certificate for {names} yet: start the node, and let port 443 of each name lead to it")),
+        Some(end) if end > now() => Good(format!(
+            "tls.acme: the certificate for {names} is good for {} days",
+            end.since(now()).as_secs() / 86_400
+        )),
+        Some(_) => {
+            Broken(format!("tls.acme: the certificate for {names} has ended: look in the log why it is not renewed"))
+        }
+        None => Notice(format!(
+            "tls.acme: there is no certificate for {names} yet: start the node, and let port 443 of each name lead to it"
+        )),
     }
 }
 

@@ -51,7 +51,9 @@ fn plain(value: &toml::Value) -> String {
 
 fn unknown(key: &str) -> ConfigError {
     match nearest(key, KEYS.iter().map(|known| known.key)) {
-        Some(near) => ConfigError(format!("{key} is not a key of the configuration file: write {near}, or leave it out.")),
+        Some(near) => {
+            ConfigError(format!("{key} is not a key of the configuration file: write {near}, or leave it out."))
+        }
         None => ConfigError(format!("{key} is not a key of the configuration file: leave it out.")),
     }
 }

@@ -10,8 +10,8 @@ use centrale_relay::Network;
 
 use super::sample::KEYS;
 use super::{
-    Acme, Certificate, Cluster, Config, ConfigError, Given, Listen, LogFormat, Mode, Public, Relay, RelayServer, Role, Roles,
-    Vantage, file,
+    Acme, Certificate, Cluster, Config, ConfigError, Given, Listen, LogFormat, Mode, Public, Relay, RelayServer, Role,
+    Roles, Vantage, file,
 };
 
 /// Reads the configuration: `options` by dotted key beat the environment, which beats the file.
@@ -81,7 +81,9 @@ impl Source {
         let public = self.public(&listen)?;
         Ok(Config {
             mode: self.mode,
-            data: self.get("data", "a directory", |text| Some(PathBuf::from(text)))?.unwrap_or_else(|| PathBuf::from("./centrale-data")),
+            data: self
+                .get("data", "a directory", |text| Some(PathBuf::from(text)))?
+                .unwrap_or_else(|| PathBuf::from("./centrale-data")),
             relay: self.relay(is_dev)?,
             tls: self.certificate()?,
             acme: self.acme(&public)?,
@@ -128,7 +130,8 @@ impl Source {
         let addresses = self.list("public.addresses", "an IP address such as 203.0.113.7", |text| text.parse().ok())?;
         let are_addresses_given = !addresses.is_empty();
         let addresses = if are_addresses_given { addresses } else { vec![own_address(listen.relay.ip())] };
-        let wanted = "another node such as https://relay2.example.org, or a STUN server such as stun:stun.example.org:3478";
+        let wanted =
+            "another node such as https://relay2.example.org, or a STUN server such as stun:stun.example.org:3478";
         let vantage = self.get("public.vantage", wanted, vantage)?;
         Ok(Public { name, addresses, are_addresses_given, vantage })
     }
@@ -165,18 +168,25 @@ impl Source {
             bytes_per_second: self.number("relay.bytes_per_second", "a number of bytes, 0 for no bound", 0)?,
             bytes_per_day: self.number("relay.bytes_per_day", "a number of bytes, 0 for no bound", 0)?,
             workers: self.number("relay.workers", "a number of threads, 0 for one per core", 0)?,
-            alternates: self.list("relay.alternates", "an IP address and port such as 203.0.113.8:3478", |text| text.parse().ok())?,
-            servers: self.list("relay.servers", "a host name, with a port when it is not 3478, such as turn.example.org", |text| {
-                let (host, port) = host_and_port(text, 3478)?;
-                Some(RelayServer { host, port })
+            alternates: self.list("relay.alternates", "an IP address and port such as 203.0.113.8:3478", |text| {
+                text.parse().ok()
             })?,
+            servers: self.list(
+                "relay.servers",
+                "a host name, with a port when it is not 3478, such as turn.example.org",
+                |text| {
+                    let (host, port) = host_and_port(text, 3478)?;
+                    Some(RelayServer { host, port })
+                },
+            )?,
         })
     }
 
     fn acme(&self, public: &Public) -> Result<Option<Acme>, ConfigError> {
-        let directory = self.get("tls.acme.directory", "an address such as https://acme.example.org/directory", |text| {
-            text.strip_prefix("https://").filter(|rest| !rest.is_empty()).map(|_| text.to_owned())
-        })?;
+        let directory =
+            self.get("tls.acme.directory", "an address such as https://acme.example.org/directory", |text| {
+                text.strip_prefix("https://").filter(|rest| !rest.is_empty()).map(|_| text.to_owned())
+            })?;
         let contact = self.get("tls.acme.contact", "a mail address such as mailto:you@example.org", |text| {
             let mail = text.strip_prefix("mailto:").unwrap_or(text);
             mail.contains('@').then(|| format!("mailto:{mail}"))
@@ -186,16 +196,22 @@ impl Source {
         let roots = self.get("tls.acme.roots", "a PEM file", |text| Some(PathBuf::from(text)))?;
         let Some(directory) = directory else {
             return match contact.is_some() || roots.is_some() || !domains.is_empty() {
-                true => Err(ConfigError("tls.acme.directory is missing: write the address of the authority's directory.".into())),
+                true => Err(ConfigError(
+                    "tls.acme.directory is missing: write the address of the authority's directory.".into(),
+                )),
                 false => Ok(None),
             };
         };
         if self.given.contains_key("tls.certificate") {
-            return Err(ConfigError("tls.certificate and tls.acme.directory are both given: write one of them.".into()));
+            return Err(ConfigError(
+                "tls.certificate and tls.acme.directory are both given: write one of them.".into(),
+            ));
         }
         if domains.is_empty() {
             if public.name == "localhost" || public.name.parse::<IpAddr>().is_ok() {
-                return Err(ConfigError("tls.acme.domains is missing: write the host names in the certificate, or public.name.".into()));
+                return Err(ConfigError(
+                    "tls.acme.domains is missing: write the host names in the certificate, or public.name.".into(),
+                ));
             }
             domains.push(public.name.clone());
         }
@@ -209,8 +225,12 @@ impl Source {
         match (certificate, key) {
             (Some(certificate), Some(key)) => Ok(Some(Certificate { certificate, key })),
             (None, None) => Ok(None),
-            (Some(_), None) => Err(ConfigError("tls.key is missing: write the PEM file of the key of tls.certificate.".into())),
-            (None, Some(_)) => Err(ConfigError("tls.certificate is missing: write the PEM file of the chain for tls.key.".into())),
+            (Some(_), None) => {
+                Err(ConfigError("tls.key is missing: write the PEM file of the key of tls.certificate.".into()))
+            }
+            (None, Some(_)) => {
+                Err(ConfigError("tls.certificate is missing: write the PEM file of the chain for tls.key.".into()))
+            }
         }
     }
 
@@ -351,7 +371,8 @@ mod tests {
 
     #[test]
     fn another_node_is_named_with_or_without_a_port() {
-        let config = with("relay.servers", "turn.example.org, 203.0.113.9:4000, [2001:db8::1]:4001").expect("a configuration");
+        let config =
+            with("relay.servers", "turn.example.org, 203.0.113.9:4000, [2001:db8::1]:4001").expect("a configuration");
         let found: Vec<_> = config.relay.servers.iter().map(|server| (server.host.as_str(), server.port)).collect();
         assert_eq!(found, [("turn.example.org", 3478), ("203.0.113.9", 4000), ("2001:db8::1", 4001)]);
         let config = with("public.vantage", "https://eyes.example.org:8443/").expect("a configuration");

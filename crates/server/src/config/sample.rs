@@ -24,34 +24,124 @@ pub(super) const KEYS: &[Key] = &[
     key("listen.https", "CENTRALE_HTTPS", "\"0.0.0.0:443\"", "HTTPS, the event connection, and TURN over TLS."),
     key("listen.relay", "CENTRALE_RELAY", "\"0.0.0.0:3478\"", "STUN and TURN over UDP and TCP."),
     key("listen.relay_tls", "CENTRALE_RELAY_TLS", "\"0.0.0.0:5349\"", "TURN over TLS."),
-    key("listen.media", "CENTRALE_MEDIA", "\"0.0.0.0:3480\"", "Media of group calls: UDP, the first port, one per worker."),
+    key(
+        "listen.media",
+        "CENTRALE_MEDIA",
+        "\"0.0.0.0:3480\"",
+        "Media of group calls: UDP, the first port, one per worker.",
+    ),
     key("listen.sip", "CENTRALE_SIP", "\"0.0.0.0:5060\"", "SIP over UDP and TCP; TLS on the port after it."),
     key("listen.metrics", "CENTRALE_METRICS", "\"127.0.0.1:9464\"", "Counters in Prometheus' text form; plain HTTP."),
-    key("public.name", "CENTRALE_PUBLIC_NAME", "\"localhost\"", "The name that clients use; the certificate is for it."),
-    key("public.addresses", "CENTRALE_PUBLIC_ADDRESSES", "[]", "What candidates and relays advertise; the listening address when empty."),
-    key("public.vantage", "CENTRALE_PUBLIC_VANTAGE", "\"\"", "Who tells what the world sees of us: https://another-node, which tries each port, or stun:host:port."),
-    key("tls.certificate", "CENTRALE_TLS_CERTIFICATE", "\"\"", "PEM file of a certificate chain; our own authority makes one when absent."),
+    key(
+        "public.name",
+        "CENTRALE_PUBLIC_NAME",
+        "\"localhost\"",
+        "The name that clients use; the certificate is for it.",
+    ),
+    key(
+        "public.addresses",
+        "CENTRALE_PUBLIC_ADDRESSES",
+        "[]",
+        "What candidates and relays advertise; the listening address when empty.",
+    ),
+    key(
+        "public.vantage",
+        "CENTRALE_PUBLIC_VANTAGE",
+        "\"\"",
+        "Who tells what the world sees of us: https://another-node, which tries each port, or stun:host:port.",
+    ),
+    key(
+        "tls.certificate",
+        "CENTRALE_TLS_CERTIFICATE",
+        "\"\"",
+        "PEM file of a certificate chain; our own authority makes one when absent.",
+    ),
     key("tls.key", "CENTRALE_TLS_KEY", "\"\"", "PEM file of the certificate's key."),
-    key("tls.acme.directory", "CENTRALE_TLS_ACME_DIRECTORY", "\"\"", "Directory of an authority that issues certificates over ACME; it must reach our HTTPS port as 443."),
+    key(
+        "tls.acme.directory",
+        "CENTRALE_TLS_ACME_DIRECTORY",
+        "\"\"",
+        "Directory of an authority that issues certificates over ACME; it must reach our HTTPS port as 443.",
+    ),
     key("tls.acme.contact", "CENTRALE_TLS_ACME_CONTACT", "\"\"", "Mail address that the authority may write to."),
     key("tls.acme.domains", "CENTRALE_TLS_ACME_DOMAINS", "[]", "Names in the certificate; public.name when empty."),
-    key("tls.acme.roots", "CENTRALE_TLS_ACME_ROOTS", "\"\"", "PEM file of the authority to trust as the directory; the system's when absent."),
+    key(
+        "tls.acme.roots",
+        "CENTRALE_TLS_ACME_ROOTS",
+        "\"\"",
+        "PEM file of the authority to trust as the directory; the system's when absent.",
+    ),
     key("relay.enabled", "CENTRALE_RELAY_ENABLED", "true", "Whether TURN is offered. STUN always is."),
-    key("relay.secret", "CENTRALE_RELAY_SECRET", "\"\"", "What relay passwords are computed from; generated in the data directory when absent."),
+    key(
+        "relay.secret",
+        "CENTRALE_RELAY_SECRET",
+        "\"\"",
+        "What relay passwords are computed from; generated in the data directory when absent.",
+    ),
     key("relay.ports", "CENTRALE_RELAY_PORTS", "\"49152-65535\"", "UDP ports lent to clients; 20000-29999 in dev."),
-    key("relay.allow_peers", "CENTRALE_RELAY_ALLOW_PEERS", "[]", "Blocks such as 10.0.0.0/8 that may be relayed to although they are not public."),
-    key("relay.deny_peers", "CENTRALE_RELAY_DENY_PEERS", "[]", "Blocks that may not be relayed to although they are public."),
-    key("relay.allocations_per_user", "CENTRALE_RELAY_ALLOCATIONS_PER_USER", "64", "Allocations that one user may hold."),
-    key("relay.bytes_per_second", "CENTRALE_RELAY_BYTES_PER_SECOND", "0", "Relayed bytes per second and user; 0 for no bound."),
+    key(
+        "relay.allow_peers",
+        "CENTRALE_RELAY_ALLOW_PEERS",
+        "[]",
+        "Blocks such as 10.0.0.0/8 that may be relayed to although they are not public.",
+    ),
+    key(
+        "relay.deny_peers",
+        "CENTRALE_RELAY_DENY_PEERS",
+        "[]",
+        "Blocks that may not be relayed to although they are public.",
+    ),
+    key(
+        "relay.allocations_per_user",
+        "CENTRALE_RELAY_ALLOCATIONS_PER_USER",
+        "64",
+        "Allocations that one user may hold.",
+    ),
+    key(
+        "relay.bytes_per_second",
+        "CENTRALE_RELAY_BYTES_PER_SECOND",
+        "0",
+        "Relayed bytes per second and user; 0 for no bound.",
+    ),
     key("relay.bytes_per_day", "CENTRALE_RELAY_BYTES_PER_DAY", "0", "Relayed bytes per day and user; 0 for no bound."),
     key("relay.workers", "CENTRALE_RELAY_WORKERS", "0", "Threads that relay; 0 for one per core."),
-    key("relay.alternates", "CENTRALE_RELAY_ALTERNATES", "[]", "Addresses such as 203.0.113.8:3478 that new clients are sent to while this relay drains."),
-    key("relay.servers", "CENTRALE_RELAY_SERVERS", "[]", "Names of the relay nodes that clients are given, when this node is not one."),
-    key("drain.deadline", "CENTRALE_DRAIN_DEADLINE", "\"300s\"", "How long live calls may go on after SIGTERM: 30s, 5m, 1h."),
-    key("cluster.store", "CENTRALE_CLUSTER_STORE", "\"\"", "postgres://… shared with other nodes; a file in the data directory when absent."),
+    key(
+        "relay.alternates",
+        "CENTRALE_RELAY_ALTERNATES",
+        "[]",
+        "Addresses such as 203.0.113.8:3478 that new clients are sent to while this relay drains.",
+    ),
+    key(
+        "relay.servers",
+        "CENTRALE_RELAY_SERVERS",
+        "[]",
+        "Names of the relay nodes that clients are given, when this node is not one.",
+    ),
+    key(
+        "drain.deadline",
+        "CENTRALE_DRAIN_DEADLINE",
+        "\"300s\"",
+        "How long live calls may go on after SIGTERM: 30s, 5m, 1h.",
+    ),
+    key(
+        "cluster.store",
+        "CENTRALE_CLUSTER_STORE",
+        "\"\"",
+        "postgres://… shared with other nodes; a file in the data directory when absent.",
+    ),
     key("cluster.bus", "CENTRALE_CLUSTER_BUS", "\"\"", "nats://… shared with other nodes; in process when absent."),
-    key("cluster.node", "CENTRALE_CLUSTER_NODE", "\"alone\"", "This node's name: letters, digits and dashes, the same after a restart."),
-    key("cluster.roles", "CENTRALE_CLUSTER_ROLES", "[]", "What this node does: api, media, relay, trunk; all when empty. [\"relay\"] alone needs only relay.secret."),
+    key(
+        "cluster.node",
+        "CENTRALE_CLUSTER_NODE",
+        "\"alone\"",
+        "This node's name: letters, digits and dashes, the same after a restart.",
+    ),
+    key(
+        "cluster.roles",
+        "CENTRALE_CLUSTER_ROLES",
+        "[]",
+        "What this node does: api, media, relay, trunk; all when empty. [\"relay\"] alone needs only relay.secret.",
+    ),
 ];
 
 /// A configuration file with every key at its default, commented out.
@@ -77,7 +167,9 @@ mod tests {
     fn the_sample_is_toml_even_when_every_line_counts() {
         let all: String = sample()
             .lines()
-            .map(|line| line.strip_prefix("# ").filter(|rest| rest.contains(" = ") && !rest.contains(": l")).unwrap_or(line))
+            .map(|line| {
+                line.strip_prefix("# ").filter(|rest| rest.contains(" = ") && !rest.contains(": l")).unwrap_or(line)
+            })
             .map(|line| format!("{line}\n"))
             .collect();
         let table: toml::Table = toml::from_str(&all).expect("TOML");

@@ -117,12 +117,27 @@ mod tests {
 
     #[test]
     fn an_address_that_reaches_nobody_is_refused_with_the_sentence_that_mends_it() {
-        for ip in ["0.0.0.0", "::", "127.0.0.1", "::1", "169.254.1.1", "fe80::1", "224.0.0.1", "ff02::1", "255.255.255.255", "::ffff:127.0.0.1"] {
+        for ip in [
+            "0.0.0.0",
+            "::",
+            "127.0.0.1",
+            "::1",
+            "169.254.1.1",
+            "fe80::1",
+            "224.0.0.1",
+            "ff02::1",
+            "255.255.255.255",
+            "::ffff:127.0.0.1",
+        ] {
             let refused = told(&[("public.name", "comms.example.org"), ("public.addresses", ip)]).expect_err(ip);
             assert!(refused.starts_with("public.addresses has ") && refused.contains("write"), "{refused}");
         }
         for ip in ["203.0.113.7", "2001:db8::7", "10.0.0.7", "192.168.1.7", "172.17.0.2"] {
-            assert_eq!(told(&[("public.name", "comms.example.org"), ("public.addresses", ip)]), Ok(()), "{ip} was chosen");
+            assert_eq!(
+                told(&[("public.name", "comms.example.org"), ("public.addresses", ip)]),
+                Ok(()),
+                "{ip} was chosen"
+            );
         }
     }
 

@@ -118,7 +118,10 @@ impl Folder {
     /// Makes the directory when it is not there, and takes it.
     pub(super) fn open(path: &Path) -> Result<Folder, StartError> {
         let told = |error: &dyn std::fmt::Display| {
-            StartError(format!("data: {} cannot be used ({error}): write a directory that we may write to.", path.display()))
+            StartError(format!(
+                "data: {} cannot be used ({error}): write a directory that we may write to.",
+                path.display()
+            ))
         };
         tls::make_private_folder(path).map_err(|error| told(&error))?;
         let path = path.canonicalize().map_err(|error| told(&error))?;

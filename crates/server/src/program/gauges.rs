@@ -45,8 +45,12 @@ impl Meter {
     fn write(&self, out: &mut String) {
         type Of = fn(&Lane) -> &[AtomicU64; 2];
         let families: [(&str, &str, Of); 2] = [
-            ("centrale_relay_bytes_total", "Payload bytes relayed, sent by clients or received by them.", |lane| &lane.bytes),
-            ("centrale_relay_packets_total", "Packets relayed, sent by clients or received by them.", |lane| &lane.packets),
+            ("centrale_relay_bytes_total", "Payload bytes relayed, sent by clients or received by them.", |lane| {
+                &lane.bytes
+            }),
+            ("centrale_relay_packets_total", "Packets relayed, sent by clients or received by them.", |lane| {
+                &lane.packets
+            }),
         ];
         for (name, help, of) in families {
             metrics::head(out, name, "counter", help);
@@ -73,11 +77,21 @@ pub(super) fn counters(relay: &Arc<RelayHandle>, meter: &Arc<Meter>) -> Source {
         let stats = relay.stats();
         let shell = stats.shell;
         metrics::line(out, "centrale_relay_allocations", "gauge", "Allocations there are.", stats.allocations);
-        metrics::line(out, "centrale_relay_connections", "gauge", "TCP and TLS connections of relay clients.", shell.connections);
+        metrics::line(
+            out,
+            "centrale_relay_connections",
+            "gauge",
+            "TCP and TLS connections of relay clients.",
+            shell.connections,
+        );
         for (name, help, value) in [
             ("accepted_connections", "TCP and TLS connections taken.", shell.accepted),
             ("refused_connections", "Connections closed at once: too many.", shell.refused_connections),
-            ("timed_out_connections", "Connections closed: no handshake, message or allocation in time.", shell.timed_out),
+            (
+                "timed_out_connections",
+                "Connections closed: no handshake, message or allocation in time.",
+                shell.timed_out,
+            ),
             ("failed_sends", "Datagrams that the kernel would not take.", shell.failed_sends),
             ("failed_opens", "Relayed addresses whose socket would not open.", shell.failed_opens),
         ] {

@@ -74,13 +74,8 @@ fn places(config: &Config, told: SocketAddr) -> Vec<SocketAddr> {
         return vec![told];
     }
     let takes_v6 = told.is_ipv6();
-    let mut ips: Vec<IpAddr> = config
-        .public
-        .addresses
-        .iter()
-        .copied()
-        .filter(|ip| (ip.is_ipv4() || takes_v6) && is_own(*ip))
-        .collect();
+    let mut ips: Vec<IpAddr> =
+        config.public.addresses.iter().copied().filter(|ip| (ip.is_ipv4() || takes_v6) && is_own(*ip)).collect();
     if ips.is_empty() {
         return vec![told];
     }

@@ -172,8 +172,20 @@ impl Spool {
                 spool.files.lock().unwrap_or_else(PoisonError::into_inner).all.iter().map(|(_, length)| length).sum();
             let reported = spool.reported.load(Ordering::Relaxed);
             let lost = spool.lost.load(Ordering::Relaxed);
-            metrics::line(out, "centrale_usage_spooled_bytes", "gauge", "Usage on disk that nobody has written yet.", bytes);
-            metrics::line(out, "centrale_usage_reported_total", "counter", "Measurements that another node has written.", reported);
+            metrics::line(
+                out,
+                "centrale_usage_spooled_bytes",
+                "gauge",
+                "Usage on disk that nobody has written yet.",
+                bytes,
+            );
+            metrics::line(
+                out,
+                "centrale_usage_reported_total",
+                "counter",
+                "Measurements that another node has written.",
+                reported,
+            );
             metrics::line(out, "centrale_usage_lost_total", "counter", "Measurements lost for want of room.", lost);
         })
     }

@@ -63,14 +63,26 @@ pub(crate) struct ShellStats {
 
 /// What a worker is told between batches.
 pub(super) enum Command {
-    Adopt { stream: TcpStream, tls: Option<Box<rustls::ServerConnection>>, first: Vec<u8>, peer: SocketAddr },
+    Adopt {
+        stream: TcpStream,
+        tls: Option<Box<rustls::ServerConnection>>,
+        first: Vec<u8>,
+        peer: SocketAddr,
+    },
     Drain(Vec<SocketAddr>),
-    Revoke { user: String, until: Timestamp },
+    Revoke {
+        user: String,
+        until: Timestamp,
+    },
     Stats(SyncSender<RelayStats>),
     /// The other workers.
     Neighbours(Vec<Reins>),
     /// Another worker lends one of our ports, or no longer does.
-    LentElsewhere { family: Family, port: u16, is_lent: bool },
+    LentElsewhere {
+        family: Family,
+        port: u16,
+        is_lent: bool,
+    },
     Stop,
 }
 
@@ -97,7 +109,6 @@ pub(crate) struct RelayHandle {
     addresses: RelayAddresses,
     reins: Vec<Reins>,
     threads: Mutex<Vec<JoinHandle<()>>>,
-    tls: TlsConfig,
     next: AtomicUsize,
 }
 
@@ -120,9 +131,9 @@ pub(crate) fn start(config: RelayConfig, sink: impl Fn(Usage) + Send + Sync + 's
     // The first worker's sockets pick the ports; the others join them.
     let mut sockets = Vec::new();
     for _ in 0..count {
-        let udp = open_all(&mut addresses.udp, |address| listen::udp(address), |socket| socket.local_addr())?;
-        let tcp = open_all(&mut addresses.tcp, |address| listen::tcp(address), |socket| socket.local_addr())?;
-        let tls = open_all(&mut addresses.tls, |address| listen::tcp(address), |socket| socket.local_addr())?;
+        let udp = open_all(&mut addresses.udp, listen::udp, |socket| socket.local_addr())?;
+        let tcp = open_all(&mut addresses.tcp, listen::tcp, |socket| socket.local_addr())?;
+        let tls = open_all(&mut addresses.tls, listen::tcp, |socket| socket.local_addr())?;
         sockets.push(Sockets { udp, tcp, tls });
     }
     let mut listeners = config.listeners.clone();
@@ -168,7 +179,7 @@ pub(crate) fn start(config: RelayConfig, sink: impl Fn(Usage) + Send + Sync + 's
         let others = reins.iter().enumerate().filter(|(other, _)| *other != at).map(|(_, reins)| reins.clone());
         worker.tell(Command::Neighbours(others.collect()));
     }
-    Ok(RelayHandle { addresses, reins, threads: Mutex::new(threads), tls, next: AtomicUsize::new(0) })
+    Ok(RelayHandle { addresses, reins, threads: Mutex::new(threads), next: AtomicUsize::new(0) })
 }
 
 /// Opens a socket per address and writes back which port it became.
@@ -206,11 +217,6 @@ impl RelayHandle {
         let at = self.next.fetch_add(1, Ordering::Relaxed) % self.reins.len().max(1);
         let command = Command::Adopt { stream, tls: tls.map(Box::new), first, peer };
         self.tell(at, command);
-    }
-
-    /// Uses another certificate from the next TLS connection on.
-    pub(crate) fn set_tls(&self, config: Arc<rustls::ServerConfig>) {
-        *self.tls.lock().unwrap_or_else(PoisonError::into_inner) = Some(config);
     }
 
     /// Stops lending; clients are sent to one of `alternates`, or away when there is none.

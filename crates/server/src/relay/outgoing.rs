@@ -52,7 +52,12 @@ enum Waiting {
     /// One datagram, head and all, still where it was received.
     Single(Destination, Range<usize>),
     /// Datagrams in `run`, all of `segment` bytes but perhaps the last, which then closes the run.
-    Run { to: Destination, segment: usize, count: usize, is_closed: bool },
+    Run {
+        to: Destination,
+        segment: usize,
+        count: usize,
+        is_closed: bool,
+    },
 }
 
 /// Where the sockets are.

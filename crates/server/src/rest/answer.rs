@@ -78,11 +78,8 @@ fn log(error: &Error) {
         Kind::Bug => tracing::error!(code, detail, "request failed"),
         Kind::Unavailable => tracing::warn!(code, detail, "request not served"),
         Kind::TooMany => tracing::info!(code, detail, "request over its limit"),
-        Kind::Unauthenticated
-        | Kind::Forbidden
-        | Kind::NotFound
-        | Kind::Invalid
-        | Kind::Conflict
-        | Kind::Gone => tracing::debug!(code, detail, "request refused"),
+        Kind::Unauthenticated | Kind::Forbidden | Kind::NotFound | Kind::Invalid | Kind::Conflict | Kind::Gone => {
+            tracing::debug!(code, detail, "request refused")
+        }
     }
 }

@@ -22,8 +22,9 @@ pub(super) async fn caller(node: &Node, auth: Auth, parts: &Parts) -> Result<(Ca
     match auth {
         Auth::Open => Ok((Caller::Open, None)),
         Auth::User => {
-            let token = bearer_of(&parts.headers)
-                .ok_or_else(|| Error::unauthenticated("The request needs a user access token (Authorization: Bearer)."))?;
+            let token = bearer_of(&parts.headers).ok_or_else(|| {
+                Error::unauthenticated("The request needs a user access token (Authorization: Bearer).")
+            })?;
             Ok((Caller::User(identity::verify_user_token(&node.ctx, token).await?), None))
         }
         Auth::AccessKey => {

@@ -2,7 +2,6 @@
 //!
 //! Only in `centrale dev`, only from this machine, and only for the page that this exchange served.
 
-
 use centrale_exchange::identity::{self, Caller};
 use centrale_exchange::{Error, Result};
 use centrale_wire::Method;
@@ -35,7 +34,9 @@ struct Wanted {
 }
 
 async fn token(node: &Node, incoming: Incoming) -> Result<Answer> {
-    if !incoming.peer.ip().to_canonical().is_loopback() || !is_own_page(incoming.request.headers(), &node.ctx.public_url) {
+    if !incoming.peer.ip().to_canonical().is_loopback()
+        || !is_own_page(incoming.request.headers(), &node.ctx.public_url)
+    {
         return Err(Error::forbidden("Tokens without a key are given to this machine's own page only."));
     }
     let content = body::read(&mut incoming.request.into_body(), 4096)
@@ -44,7 +45,8 @@ async fn token(node: &Node, incoming: Incoming) -> Result<Answer> {
     let wanted: Wanted = if content.is_empty() {
         Wanted::default()
     } else {
-        serde_json::from_slice(&content).map_err(|error| Error::invalid(format!("The body cannot be understood: {error}.")))?
+        serde_json::from_slice(&content)
+            .map_err(|error| Error::invalid(format!("The body cannot be understood: {error}.")))?
     };
     let scopes = wanted.scopes.unwrap_or_else(|| vec!["voip".to_owned(), "chat".to_owned()]);
     let (id, token) = match wanted.id {
@@ -62,7 +64,8 @@ async fn token(node: &Node, incoming: Incoming) -> Result<Answer> {
                 expires_in_minutes: wanted.expires_in_minutes,
             };
             let made = identity::create_user(&node.ctx, &Caller::Open, request).await?;
-            let token = made.access_token.ok_or_else(|| Error::validation("scopes", "At least one scope is needed."))?;
+            let token =
+                made.access_token.ok_or_else(|| Error::validation("scopes", "At least one scope is needed."))?;
             (made.identity.id, token)
         }
     };

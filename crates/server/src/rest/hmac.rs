@@ -58,15 +58,15 @@ impl Signed<'_> {
         let date_name = if names[0].eq_ignore_ascii_case("date") { "date" } else { "x-ms-date" };
         let date = self.header(date_name).ok_or_else(|| denied("The request has no x-ms-date header."))?;
         check_date(date, now)?;
-        let hash_text =
-            self.header("x-ms-content-sha256").ok_or_else(|| denied("The request has no x-ms-content-sha256 header."))?;
+        let hash_text = self
+            .header("x-ms-content-sha256")
+            .ok_or_else(|| denied("The request has no x-ms-content-sha256 header."))?;
         let hash = STANDARD
             .decode(hash_text)
             .ok()
             .and_then(|bytes| bytes.try_into().ok())
             .ok_or_else(|| denied("x-ms-content-sha256 is not the base64 of a SHA-256 hash."))?;
-        let signature =
-            STANDARD.decode(signature).map_err(|_| denied("The signature is not base64."))?;
+        let signature = STANDARD.decode(signature).map_err(|_| denied("The signature is not base64."))?;
         let targets = self.targets();
         let hosts = self.hosts();
         for host in &hosts {
@@ -193,15 +193,15 @@ mod tests {
     const AT: i64 = 1_767_323_045;
 
     fn ring(secret: &str) -> KeyRing {
-        let key = |name, secret: &str| {
-            AccessKey::new(KeyUse { name, generation: 1 }, secret.to_owned()).expect("base64")
-        };
+        let key =
+            |name, secret: &str| AccessKey::new(KeyUse { name, generation: 1 }, secret.to_owned()).expect("base64");
         KeyRing { primary: key(KeyName::Primary, "AAAA"), secondary: key(KeyName::Secondary, secret) }
     }
 
     fn headers(host: &str, signature: &str) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        let authorization = format!("HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature={signature}");
+        let authorization =
+            format!("HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature={signature}");
         for (name, value) in
             [("host", host), ("x-ms-date", DATE), ("x-ms-content-sha256", HASH), ("authorization", &authorization)]
         {
@@ -210,7 +210,12 @@ mod tests {
         headers
     }
 
-    fn verify(path: &str, query: Option<&str>, headers: &HeaderMap, public_hosts: &[String]) -> Result<(KeyUse, BodyHash)> {
+    fn verify(
+        path: &str,
+        query: Option<&str>,
+        headers: &HeaderMap,
+        public_hosts: &[String],
+    ) -> Result<(KeyUse, BodyHash)> {
         Signed { method: "POST", path, query, headers, public_hosts }.verify(&ring(KEY), Timestamp::from_secs(AT))
     }
 

@@ -98,10 +98,10 @@ where
     if answer.status().is_client_error() && !body::discard(&mut content).await {
         answer.headers_mut().insert(http::header::CONNECTION, HeaderValue::from_static("close"));
     }
-    if !Op::VERSIONS.is_empty() {
-        if let Ok(value) = HeaderValue::from_str(&Op::VERSIONS.0.join(", ")) {
-            answer.headers_mut().insert("api-supported-versions", value);
-        }
+    if !Op::VERSIONS.is_empty()
+        && let Ok(value) = HeaderValue::from_str(&Op::VERSIONS.0.join(", "))
+    {
+        answer.headers_mut().insert("api-supported-versions", value);
     }
     node.counters.answered(Op::NAME, answer.status().as_u16());
     answer

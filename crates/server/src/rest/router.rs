@@ -129,7 +129,9 @@ impl Routes {
         }
         for shelf in shelves.values_mut() {
             // What says more of the path itself is tried first.
-            shelf.sort_by_key(|route| std::cmp::Reverse(route.segments.iter().map(Segment::literal_length).sum::<usize>()));
+            shelf.sort_by_key(|route| {
+                std::cmp::Reverse(route.segments.iter().map(Segment::literal_length).sum::<usize>())
+            });
         }
         Router { shelves, loose, documented: self.documented }
     }
@@ -183,7 +185,8 @@ impl Router {
             if !fits {
                 continue;
             }
-            if method.as_str() == route.method.as_str() || (method == http::Method::HEAD && route.method == Method::Get) {
+            if method.as_str() == route.method.as_str() || (method == http::Method::HEAD && route.method == Method::Get)
+            {
                 return Found::Route { handler: route.handler.clone(), params, browser: route.browser };
             }
             if !is_loose {
@@ -201,9 +204,14 @@ mod tests {
 
     fn router() -> Router {
         let mut routes = Routes::new();
-        for path in
-            ["/identities", "/identities/{id}", "/identities/{id}/:issueAccessToken", "/calls/{id}", "/calls/{id}:play", "/calls/list"]
-        {
+        for path in [
+            "/identities",
+            "/identities/{id}",
+            "/identities/{id}/:issueAccessToken",
+            "/calls/{id}",
+            "/calls/{id}:play",
+            "/calls/list",
+        ] {
             routes.raw(Method::Post, path, false, |_, _| async { super::super::answer::empty(http::StatusCode::OK) });
         }
         routes.build()

@@ -111,7 +111,7 @@ fn nothing() -> Answer {
 }
 
 fn missing() -> Answer {
-    answer::error(
-        &centrale_exchange::Error::not_found("The console is not part of this build: build web/demo first (make build)."),
-    )
+    answer::error(&centrale_exchange::Error::not_found(
+        "The console is not part of this build: build web/demo first (make build).",
+    ))
 }

@@ -4,7 +4,9 @@ use axum::body::Body;
 use centrale_exchange::Error;
 use centrale_exchange::calls::{Switchboard, explain};
 use centrale_wire::Method;
-use centrale_wire::client::{LeaveEndpoint, PollEvents, RegisterEndpoint, SendSignals, SignalsTaken, StartCall, UnregisterEndpoint};
+use centrale_wire::client::{
+    LeaveEndpoint, PollEvents, RegisterEndpoint, SendSignals, SignalsTaken, StartCall, UnregisterEndpoint,
+};
 use centrale_wire::explain::{ExplainCall, ListCalls};
 
 use super::upgrade;

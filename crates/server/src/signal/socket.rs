@@ -123,16 +123,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let now = Instant::now();
-    let mut talk = Talk {
-        board,
-        socket,
-        connection,
-        bearer,
-        sent: Sequence::default(),
-        heard: now,
-        spoke: now,
-        ice_until: now,
-    };
+    let mut talk =
+        Talk { board, socket, connection, bearer, sent: Sequence::default(), heard: now, spoke: now, ice_until: now };
     match talk.begin_and_go_on(after).await {
         Ok(never) => match never {},
         Err(end) => end,

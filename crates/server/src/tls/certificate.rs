@@ -138,7 +138,8 @@ fn certify(origin: &Origin, now: Timestamp) -> Result<CertifiedKey, CertificateE
         Origin::Acme { acme, folder, own } => {
             let kept = Shelf::new(folder).read(acme);
             // One that has ended is worse than our own, which says at least what it is.
-            let is_good = |key: &CertifiedKey| key.cert.first().and_then(|leaf| validity(leaf)).is_some_and(|(_, end)| end > now);
+            let is_good =
+                |key: &CertifiedKey| key.cert.first().and_then(|leaf| validity(leaf)).is_some_and(|(_, end)| end > now);
             return kept.filter(is_good).map_or_else(|| certify(own, now), Ok);
         }
     };
@@ -166,8 +167,8 @@ fn read(files: &Certificate) -> Result<(Vec<CertificateDer<'static>>, PrivateKey
     if chain.is_empty() {
         return Err(CertificateError::unreadable(&files.certificate, "no certificate in it"));
     }
-    let key = PrivateKeyDer::from_pem_file(&files.key)
-        .map_err(|error| CertificateError::unreadable(&files.key, error))?;
+    let key =
+        PrivateKeyDer::from_pem_file(&files.key).map_err(|error| CertificateError::unreadable(&files.key, error))?;
     Ok((chain, key))
 }
 

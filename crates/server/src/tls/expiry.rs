@@ -75,7 +75,9 @@ mod tests {
 
     #[test]
     fn the_validity_is_what_the_certificate_was_made_with() {
-        for (from, until) in [((2024, 2, 29), (2049, 12, 31)), ((1999, 12, 31), (2050, 1, 1)), ((2026, 1, 1), (2300, 3, 1))] {
+        for (from, until) in
+            [((2024, 2, 29), (2049, 12, 31)), ((1999, 12, 31), (2050, 1, 1)), ((2026, 1, 1), (2300, 3, 1))]
+        {
             let mut params = rcgen::CertificateParams::new(vec!["a.example.org".to_owned()]).expect("a name");
             params.not_before = rcgen::date_time_ymd(from.0, from.1, from.2);
             params.not_after = rcgen::date_time_ymd(until.0, until.1, until.2);

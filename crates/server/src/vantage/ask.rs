@@ -37,7 +37,9 @@ pub async fn inspect(public: &Public, vantage: &Vantage, runtime: &Runtime, secr
         Vantage::Node { host, port } => match timeout(PATIENCE, by_node(public, host, *port, runtime, secret)).await {
             Ok(Ok(sights)) => sights,
             Ok(Err(error)) => vec![Sight::Bad(format!("public.vantage: {error}"))],
-            Err(_) => vec![Sight::Bad(format!("public.vantage: {host}:{port} does not answer: write a node that runs"))],
+            Err(_) => {
+                vec![Sight::Bad(format!("public.vantage: {host}:{port} does not answer: write a node that runs"))]
+            }
         },
     }
 }
@@ -50,11 +52,12 @@ async fn by_stun(public: &Public, host: &str, port: u16) -> Vec<Sight> {
     let mut sights = Vec::new();
     for is_v4 in [true, false] {
         let is_wanted = public.addresses.iter().any(|ip| ip.is_ipv4() == is_v4);
-        let Some(server) = servers.iter().find(|server| server.is_ipv4() == is_v4).filter(|_| is_wanted) else { continue };
+        let Some(server) = servers.iter().find(|server| server.is_ipv4() == is_v4).filter(|_| is_wanted) else {
+            continue;
+        };
         sights.push(match look::mapped(*server).await {
-            Ok(mapped) => judge_source(public, mapped.ip(), host, true).unwrap_or_else(|| {
-                Sight::Good(format!("public.addresses: {} is what {host} sees", mapped.ip()))
-            }),
+            Ok(mapped) => judge_source(public, mapped.ip(), host, true)
+                .unwrap_or_else(|| Sight::Good(format!("public.addresses: {} is what {host} sees", mapped.ip()))),
             Err(error) => Sight::Bad(format!("public.vantage: {server}: {error}")),
         });
     }
@@ -113,7 +116,8 @@ async fn by_node(
 /// Each kind of listener on each advertised address.
 fn checks(public: &Public, runtime: &Runtime) -> Vec<Check> {
     let https = runtime.https.strip_prefix("https://").unwrap_or_default();
-    let https_port = https.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).and_then(|(_, port)| port.parse().ok());
+    let https_port =
+        https.rsplit_once(':').filter(|(_, port)| !port.ends_with(']')).and_then(|(_, port)| port.parse().ok());
     let ports = |list: &[SocketAddr]| {
         let mut ports: Vec<u16> = list.iter().map(SocketAddr::port).collect();
         ports.sort_unstable();
@@ -165,7 +169,10 @@ async fn ask(host: &str, port: u16, secret: &Private<String>, checks: Vec<Check>
         }
     };
     exchange.await.map_err(|error| format!("{host}:{port}: {error}"))?;
-    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").ok_or_else(|| format!("{host}:{port} is no node of ours"))?;
+    let end = bytes
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .ok_or_else(|| format!("{host}:{port} is no node of ours"))?;
     let head = String::from_utf8_lossy(&bytes[..end]);
     let body = &bytes[end + 4..];
     if !head.starts_with("HTTP/1.1 200") {

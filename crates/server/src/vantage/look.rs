@@ -110,7 +110,9 @@ fn request() -> (Vec<u8>, TransactionId) {
 /// The mapped address in the answer to our request; none when it is something else.
 fn read(bytes: &[u8], transaction: TransactionId) -> Option<SocketAddr> {
     let message = Message::parse(bytes).ok()?;
-    let is_ours = message.class() == Class::Success && message.method() == Method::BINDING && message.transaction() == transaction;
+    let is_ours = message.class() == Class::Success
+        && message.method() == Method::BINDING
+        && message.transaction() == transaction;
     let value = is_ours.then(|| message.get(attribute::XOR_MAPPED_ADDRESS)).flatten()?;
     attribute::read_xor_address(value, transaction)
 }

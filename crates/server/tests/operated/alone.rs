@@ -33,7 +33,9 @@ impl Drop for Nats {
 fn a_relay_alone_needs_the_secret_only_and_answers_nothing_but_its_health() {
     let node = Running::relay(Folder::new(), &[]);
     let caller = Caller::find(node.folder.path()).expect("a running node");
-    for (path, status) in [("/health/live", 200), ("/health/ready", 200), ("/identities", 404), ("/admin/usage", 404), ("/", 404)] {
+    for (path, status) in
+        [("/health/live", 200), ("/health/ready", 200), ("/identities", 404), ("/admin/usage", 404), ("/", 404)]
+    {
         assert_eq!(caller.call("GET", path, b"").expect("an answer").status, status, "{path}");
     }
     let unsigned = caller.call("POST", "/relay/vantage", b"{}").expect("an answer");

@@ -36,7 +36,9 @@ fn a_new_file_is_used_without_a_restart_and_a_broken_one_is_not() {
     assert!(before > 86_400 * 365 * 60, "{before}");
 
     let second = write(files.path(), 2080);
-    until("the new certificate is in use", Duration::from_secs(25), || leaf(https, "localhost").expect("TLS") == second);
+    until("the new certificate is in use", Duration::from_secs(25), || {
+        leaf(https, "localhost").expect("TLS") == second
+    });
     assert_eq!(leaf(turns, "localhost").expect("TLS"), second);
     let after = number(&node.metrics(), expires).expect("an end");
     assert!(before - after > 86_400 * 365 * 9, "ten years less: {before} and {after}");

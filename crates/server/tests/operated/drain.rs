@@ -29,11 +29,19 @@ fn live_allocations_go_on_new_ones_are_sent_elsewhere_and_the_last_one_ends_the_
         let mut late = Client::meet(Line::udp(relay.udp[0]), SECRET, "8:acs:c_d");
         let answer = late.try_allocate();
         let is_refused = code(&answer) != 0;
-        if is_refused { told = answer } else { late.leave() }
+        if is_refused {
+            told = answer
+        } else {
+            late.leave()
+        }
         is_refused
     });
     assert_eq!(code(&told), 300);
-    assert_eq!(value(&told, attribute::ALTERNATE_SERVER), [0, 1, 0x0F, 0x9F, 127, 0, 0, 9], "the one of the client's family");
+    assert_eq!(
+        value(&told, attribute::ALTERNATE_SERVER),
+        [0, 1, 0x0F, 0x9F, 127, 0, 0, 9],
+        "the one of the client's family"
+    );
     let mut over_tcp = Client::meet(Line::tcp(relay.tcp[0]), SECRET, "8:acs:c_d");
     assert_eq!(code(&over_tcp.try_allocate()), 300);
     let text = node.metrics();

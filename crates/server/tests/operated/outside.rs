@@ -8,7 +8,8 @@ use crate::{Running, SECRET};
 fn doctor(node: &Running, keys: &[(&str, &str)]) -> (Option<i32>, String) {
     let https = node.https().to_string();
     let mut command = program("doctor", node.folder.path(), &["--https", &https]);
-    let output: Output = command.env("CENTRALE_RELAY_SECRET", SECRET).envs(keys.iter().copied()).output().expect("the doctor");
+    let output: Output =
+        command.env("CENTRALE_RELAY_SECRET", SECRET).envs(keys.iter().copied()).output().expect("the doctor");
     (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
 }
 

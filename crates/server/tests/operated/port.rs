@@ -42,7 +42,8 @@ fn https_websocket_and_turn_with_and_without_tls_share_a_port() {
 fn user(node: &Running) -> (String, String) {
     let caller = centrale_server::command::Caller::find(node.folder.path()).expect("a running exchange");
     let body = br#"{"createTokenWithScopes":["voip"]}"#;
-    let made = caller.call("POST", "/identities?api-version=2023-10-01", body).expect("an answer").good().expect("a user");
+    let made =
+        caller.call("POST", "/identities?api-version=2023-10-01", body).expect("an answer").good().expect("a user");
     let text = |value: &serde_json::Value| value.as_str().expect("text").to_owned();
     (text(&made["identity"]["id"]), text(&made["accessToken"]["token"]))
 }
@@ -63,14 +64,21 @@ fn first_bytes_may_come_one_by_one_and_garbage_is_closed() {
     slow.read_exact(&mut answer).expect("an answer");
     assert_eq!(code(&answer), 0);
     // What is none of the four is closed, without a byte in answer and before any deadline.
-    for garbage in [&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..], &[0; 64], &[0xFF; 64], b"\x16\x02\x00\x00\x00\x00\x00\x00", b"\x00\x01\x00\x00\x00\x00\x00\x00"] {
+    for garbage in [
+        &b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"[..],
+        &[0; 64],
+        &[0xFF; 64],
+        b"\x16\x02\x00\x00\x00\x00\x00\x00",
+        b"\x00\x01\x00\x00\x00\x00\x00\x00",
+    ] {
         let begun = Instant::now();
         let mut stream = TcpStream::connect(port).expect("connected");
         stream.set_read_timeout(Some(Duration::from_secs(5))).expect("set");
         stream.write_all(garbage).expect("sent");
         let mut bytes = [0; 64];
         let heard = stream.read(&mut bytes);
-        let is_closed = matches!(&heard, Ok(0)) || heard.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset);
+        let is_closed = matches!(&heard, Ok(0))
+            || heard.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset);
         assert!(is_closed && begun.elapsed() < Duration::from_secs(4), "{garbage:?}: {heard:?}");
     }
     // Nobody waits for one that says nothing.

@@ -48,8 +48,7 @@ impl Operation for ExchangeEntraToken {
     type Request = ExchangeRequest;
     type Response = CreatedUser;
     const NAME: &'static str = "EntraUser_ExchangeAccessToken";
-    const SUMMARY: &'static str =
-        "Exchange an Entra user's token for an identity and an access token.";
+    const SUMMARY: &'static str = "Exchange an Entra user's token for an identity and an access token.";
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/access/entra/:exchangeAccessToken";
     const STATUS: u16 = 200;
@@ -65,8 +64,7 @@ impl Operation for ExchangeTeamsExtensionToken {
     type Request = ExchangeRequest;
     type Response = CreatedUser;
     const NAME: &'static str = "TeamsExtension_ExchangeToken";
-    const SUMMARY: &'static str =
-        "Exchange a Teams phone user's Entra token for an identity and an access token.";
+    const SUMMARY: &'static str = "Exchange a Teams phone user's Entra token for an identity and an access token.";
     const METHOD: Method = Method::Post;
     const PATH: &'static str = "/access/teamsExtension/:exchangeAccessToken";
     const STATUS: u16 = 200;

@@ -35,9 +35,7 @@ pub struct AccessToken {
 
 impl core::fmt::Debug for AccessToken {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("AccessToken")
-            .field("expires_on", &self.expires_on)
-            .finish_non_exhaustive()
+        f.debug_struct("AccessToken").field("expires_on", &self.expires_on).finish_non_exhaustive()
     }
 }
 

@@ -6,8 +6,8 @@ use centrale_model::Private;
 
 use super::Finding::{self, Broken, Good, Notice};
 use crate::config::Config;
-use crate::program::addresses;
 use crate::program::Runtime;
+use crate::program::addresses;
 use crate::vantage::{Sight, inspect};
 
 /// Whether what is advertised can be true.
@@ -38,9 +38,13 @@ pub(super) fn seen(config: &Config) -> Vec<Finding> {
         return vec![Notice("public.vantage is not set: whether the outside reaches us is not known".to_owned())];
     };
     let Some(runtime) = Runtime::read(&config.data) else {
-        return vec![Notice("public.vantage: nothing runs here that could be looked at: start the node, then ask again".to_owned())];
+        return vec![Notice(
+            "public.vantage: nothing runs here that could be looked at: start the node, then ask again".to_owned(),
+        )];
     };
-    let kept = || std::fs::read_to_string(config.data.join("relay-secret")).ok().map(|text| Private::new(text.trim().to_owned()));
+    let kept = || {
+        std::fs::read_to_string(config.data.join("relay-secret")).ok().map(|text| Private::new(text.trim().to_owned()))
+    };
     let Some(secret) = config.relay.secret.clone().or_else(kept) else {
         return vec![Broken("relay.secret is missing: write the one that the vantage node has".to_owned())];
     };

@@ -32,7 +32,9 @@ pub(super) fn client(roots: Option<&Path>) -> Result<Box<dyn HttpClient>, Certif
     let mut trusted = RootCertStore::empty();
     match roots {
         Some(path) => {
-            for certificate in CertificateDer::pem_file_iter(path).map_err(|error| CertificateError::unreadable(path, error))? {
+            for certificate in
+                CertificateDer::pem_file_iter(path).map_err(|error| CertificateError::unreadable(path, error))?
+            {
                 let certificate = certificate.map_err(|error| CertificateError::unreadable(path, error))?;
                 trusted.add(certificate).map_err(|error| CertificateError::unreadable(path, error))?;
             }
