@@ -10,16 +10,17 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("codec", &[]),
     ("wire", &["model"]),
-    ("relay", &["model"]),
+    ("stun", &[]),
+    ("relay", &["model", "stun"]),
     ("sip", &["model"]),
     ("calls", &["model"]),
-    ("media", &["model", "codec"]),
+    ("media", &["model", "stun", "codec"]),
     ("store", &[]),
     ("bus", &[]),
     ("exchange", &["model", "wire", "calls", "sip", "media", "relay", "store", "bus"]),
     ("server", &["exchange", "wire", "model", "relay", "sip", "media", "store", "bus"]),
-    ("client", &["model", "wire", "media", "relay", "codec"]),
-    ("sim", &["model", "wire", "calls", "sip", "media", "relay", "store", "bus", "exchange", "client", "codec"]),
+    ("client", &["model", "wire", "media", "relay", "stun", "codec"]),
+    ("sim", &["model", "wire", "calls", "sip", "media", "relay", "stun", "store", "bus", "exchange", "client", "codec"]),
 ];
 
 pub(crate) fn check(root: &Path) -> Vec<Finding> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::Finding;
 
 /// Crates that know nothing of the world.
-const PURE: &[&str] = &["model", "wire", "relay", "calls", "sip", "media"];
+const PURE: &[&str] = &["model", "wire", "stun", "relay", "calls", "sip", "media"];
 
 /// What their sources may not name, and why. Clippy knows more; this knows what a lint cannot be told.
 const BANNED: &[(&str, &str)] = &[

@@ -47,6 +47,11 @@ macro_rules! guid {
             pub const fn from_u128(bits: u128) -> $name {
                 $name(Uuid::from_u128(bits))
             }
+
+            /// The id as 128 bits.
+            pub const fn to_u128(self) -> u128 {
+                self.0.as_u128()
+            }
         }
 
         impl fmt::Display for $name {

@@ -26,7 +26,8 @@ mod index;
 mod limit;
 
 pub mod server;
-pub mod stun;
+
+pub use centrale_stun as stun;
 
 pub use address::{ClientAddr, Family, PeerAddr, RelayId, Transport};
 pub use credential::{Credential, LongTermKey};

@@ -59,7 +59,7 @@ pub fn read_xor_address(value: &[u8], transaction: TransactionId) -> Option<Sock
 }
 
 /// Writes the value of an xored address attribute into `out`; gives its length, 8 or 20 bytes.
-pub(crate) fn write_xor_address(address: SocketAddr, transaction: TransactionId, out: &mut [u8; 20]) -> usize {
+pub fn write_xor_address(address: SocketAddr, transaction: TransactionId, out: &mut [u8; 20]) -> usize {
     let port = address.port() ^ (MAGIC_COOKIE >> 16) as u16;
     out[0] = 0;
     out[2..4].copy_from_slice(&port.to_be_bytes());

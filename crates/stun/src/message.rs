@@ -58,7 +58,7 @@ impl fmt::Debug for Method {
 }
 
 /// The message type word of a class and a method (RFC 8489 §5, figure 3).
-pub(crate) fn type_word(class: Class, method: Method) -> u16 {
+pub fn type_word(class: Class, method: Method) -> u16 {
     let class = match class {
         Class::Request => 0,
         Class::Indication => 0x010,
