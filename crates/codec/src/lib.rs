@@ -1,0 +1,1 @@
+//! Codecs: the only room with unsafe code, each block with its proof.

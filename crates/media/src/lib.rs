@@ -1,0 +1,10 @@
+//! Conferences: who sends what to whom, as a machine without sockets.
+//!
+//! One [`Command`] or one datagram goes in at one moment; datagrams, [`Event`]s and a deadline come out. A worker thread of the
+//! server drives one of them per core.
+
+mod command;
+
+pub use command::{
+    Command, ConferenceId, DataTarget, Event, Mode, Placement, RefusedBecause, Rights, Source, Summary, Want,
+};
