@@ -17,10 +17,14 @@ fn a_binding_request_is_told_its_address_and_nothing_is_left_over() {
     let mut client = Client::udp("198.51.100.7:4000", "ann");
     let request = Writer::new(Class::Request, Method::BINDING, client.transaction()).fingerprint().finish();
     let answer = world.ask(client.addr, &request);
-    let expected = Writer::new(Class::Success, Method::BINDING, centrale_relay::stun::TransactionId([1; 12]))
-        .xor_address(attribute::XOR_MAPPED_ADDRESS, client.addr.addr)
-        .fingerprint()
-        .finish();
+    let expected = Writer::new(
+        Class::Success,
+        Method::BINDING,
+        centrale_relay::stun::TransactionId(*b"\0\0\0\0\0\0\0\0\0\0\0\x01"),
+    )
+    .xor_address(attribute::XOR_MAPPED_ADDRESS, client.addr.addr)
+    .fingerprint()
+    .finish();
     assert_eq!(answer, expected);
     assert_eq!(world.server.timeout(), None);
 }

@@ -2,14 +2,14 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::sync::Arc;
 
 use centrale_model::Time;
 
 use super::authenticate::Identified;
 use super::output::{Asker, Output, Pending, Seal};
 use super::records::{Permission, Reservation};
-use super::{CHANNEL_LIFETIME, OpenWhen, PERMISSION_LIFETIME, RESERVATION_LIFETIME, Server, Verdict};
-use crate::limit::source;
+use super::{CHANNEL_LIFETIME, OpenWhen, PERMISSION_LIFETIME, RESERVATION_LIFETIME, Reason, Server, Verdict};
 use crate::stun::{Class, Message, Method, Writer, attribute};
 use crate::{ClientAddr, Family, RelayId};
 
@@ -30,11 +30,27 @@ enum Refusal {
     WrongCredentials,
     TransportNotSupported,
     FamilyMismatch,
-    UserQuota,
-    SourceQuota,
-    DayQuota,
+    Quota(Reason),
     NoCapacity,
     Draining,
+}
+
+impl Refusal {
+    /// Why, for whoever asks later; nothing when the client is at fault.
+    fn reason(self) -> Option<Reason> {
+        match self {
+            Refusal::Quota(reason) => Some(reason),
+            Refusal::NoCapacity => Some(Reason::Capacity),
+            Refusal::Draining => Some(Reason::Draining),
+            Refusal::Forbidden => Some(Reason::Peer),
+            Refusal::BadRequest
+            | Refusal::Mismatch
+            | Refusal::FamilyNotSupported
+            | Refusal::WrongCredentials
+            | Refusal::TransportNotSupported
+            | Refusal::FamilyMismatch => None,
+        }
+    }
 }
 
 impl Server {
@@ -91,7 +107,7 @@ impl Server {
             return;
         }
         let slot = self.allocation_of(client);
-        let owner = slot.map(|slot| self.users[self.allocations[slot as usize].user as usize].name.clone());
+        let owner = slot.map(|slot| self.allocations[slot as usize].user.clone());
         let outcome = match (asker.method, slot) {
             // Whoever holds the 5-tuple is told of the mismatch first, whatever its name.
             (Method::ALLOCATE, Some(slot)) => self.allocate_again(slot, &asker, now),
@@ -104,6 +120,9 @@ impl Server {
             (_, Some(slot)) => self.channel_bind(slot, &asker, message, now),
         };
         if let Err(refusal) = outcome {
+            if let Some(reason) = refusal.reason() {
+                self.note_refusal(Arc::from(user), client.transport, reason, now);
+            }
             self.refuse(&asker, refusal);
         }
     }
@@ -182,13 +201,17 @@ impl Server {
             return Err(Refusal::Draining);
         }
         // 8. Shares.
-        self.check_quotas(user, asker.client, now)?;
+        if self.live >= self.config.limits.allocations {
+            return Err(Refusal::NoCapacity);
+        }
+        let user: Arc<str> = Arc::from(user);
+        self.check_shares(&user, asker.client, now).map_err(Refusal::Quota)?;
         // 9. Ports.
         let mut ports = [0; 2];
         let mut new_token = None;
         let mut missing = None;
         if let Some(token) = token {
-            let (family, port) = self.nonces.reserved(token, user, now).ok_or(Refusal::NoCapacity)?;
+            let (family, port) = self.nonces.reserved(token, &user, now).ok_or(Refusal::NoCapacity)?;
             if self.config.ports.contains(&port) {
                 let is_it = |r: &Reservation| r.token.is_some() && r.family == family && r.port == port;
                 let at = self.reservations.iter().position(is_it).ok_or(Refusal::NoCapacity)?;
@@ -211,16 +234,16 @@ impl Server {
             }
         }
         // 10. The record.
-        let Some(user) = self.enter_user(user) else {
+        let Some(shares) = self.enter_shares(&user, asker.client) else {
             for family in [Family::V4, Family::V6] {
                 self.give_port_back(family, ports[family as usize]);
             }
             return Err(Refusal::NoCapacity);
         };
-        let slot = self.open_allocation(asker.client, user, ports, lifetime, now);
+        let slot = self.open_allocation(asker.client, (user.clone(), shares), ports, lifetime, now);
         if pair {
             let (port, until) = (ports[family as usize] + 1, now + RESERVATION_LIFETIME);
-            let token = self.nonces.token(port, family, &self.users[user as usize].name, until);
+            let token = self.nonces.token(port, family, &user, until);
             self.reserve(family, port, Some(token), until);
             new_token = Some(token);
         }
@@ -230,28 +253,6 @@ impl Server {
         allocation.missing_v6 = missing;
         for family in [Family::V4, Family::V6].into_iter().filter(|family| ports[*family as usize] != 0) {
             self.ask_to_open(slot, family, asker);
-        }
-        Ok(())
-    }
-
-    fn check_quotas(&mut self, user: &str, client: ClientAddr, now: Time) -> Result<(), Refusal> {
-        let limits = &self.config.limits;
-        if self.live >= limits.allocations {
-            return Err(Refusal::NoCapacity);
-        }
-        if let Some(index) = self.users_by_name.get(user) {
-            let known = &self.users[*index as usize];
-            if known.allocations >= limits.allocations_per_user {
-                return Err(Refusal::UserQuota);
-            }
-            let is_today = limits.bytes_per_day > 0 && known.day == self.today(now);
-            if is_today && known.day_bytes >= limits.bytes_per_day {
-                return Err(Refusal::DayQuota);
-            }
-        }
-        let from = self.sources.get(&source(client.addr.ip())).copied().unwrap_or(0);
-        if from >= limits.allocations_per_source {
-            return Err(Refusal::SourceQuota);
         }
         Ok(())
     }
@@ -430,7 +431,8 @@ impl Server {
             }
             return;
         }
-        let port = self.allocations[slot as usize].ports[family as usize];
+        let allocation = &self.allocations[slot as usize];
+        let (port, user) = (allocation.ports[family as usize], allocation.user.clone());
         if first.method == Method::ALLOCATE {
             self.reserve(family, port, None, now + TAKEN_FOR);
             let next = if tries < OPEN_TRIES { self.pick_port(family, false, false) } else { None };
@@ -447,6 +449,7 @@ impl Server {
             self.forget_peers(slot, family);
         }
         for (asker, _) in waiting {
+            self.note_refusal(user.clone(), asker.client.transport, Reason::Capacity, now);
             self.refuse(&asker, Refusal::NoCapacity);
         }
     }
@@ -489,9 +492,7 @@ impl Server {
             Refusal::WrongCredentials => (441, "Wrong Credentials", &mut stats.refused_wrong_user),
             Refusal::TransportNotSupported => (442, "Unsupported Transport Protocol", &mut stats.refused_transport),
             Refusal::FamilyMismatch => (443, "Peer Address Family Mismatch", &mut stats.refused_family),
-            Refusal::UserQuota => (486, "Allocation Quota Reached", &mut stats.refused_user_quota),
-            Refusal::SourceQuota => (486, "Allocation Quota Reached", &mut stats.refused_source_quota),
-            Refusal::DayQuota => (486, "Allocation Quota Reached", &mut stats.refused_day_quota),
+            Refusal::Quota(reason) => (486, "Allocation Quota Reached", stats.of(reason)),
             Refusal::NoCapacity => (508, "Insufficient Capacity", &mut stats.refused_capacity),
             Refusal::Draining => {
                 let family = Family::of(asker.client.addr.ip());

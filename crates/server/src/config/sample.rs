@@ -95,7 +95,7 @@ pub(super) const KEYS: &[Key] = &[
         "relay.allocations_per_user",
         "CENTRALE_RELAY_ALLOCATIONS_PER_USER",
         "64",
-        "Allocations that one user may hold.",
+        "Allocations that one user may hold; 0 for no bound.",
     ),
     key(
         "relay.bytes_per_second",
@@ -104,6 +104,42 @@ pub(super) const KEYS: &[Key] = &[
         "Relayed bytes per second and user; 0 for no bound.",
     ),
     key("relay.bytes_per_day", "CENTRALE_RELAY_BYTES_PER_DAY", "0", "Relayed bytes per day and user; 0 for no bound."),
+    key(
+        "relay.allocations_per_source",
+        "CENTRALE_RELAY_ALLOCATIONS_PER_SOURCE",
+        "1024",
+        "Allocations that one address (of IPv6 a /64) may hold; 0 for no bound.",
+    ),
+    key(
+        "relay.bytes_per_second_per_source",
+        "CENTRALE_RELAY_BYTES_PER_SECOND_PER_SOURCE",
+        "0",
+        "Relayed bytes per second and address; 0 for no bound.",
+    ),
+    key(
+        "relay.bytes_per_day_per_source",
+        "CENTRALE_RELAY_BYTES_PER_DAY_PER_SOURCE",
+        "0",
+        "Relayed bytes per day and address; 0 for no bound.",
+    ),
+    key(
+        "relay.allocations_per_resource",
+        "CENTRALE_RELAY_ALLOCATIONS_PER_RESOURCE",
+        "0",
+        "Allocations that all users may hold together; 0 for no bound.",
+    ),
+    key(
+        "relay.bytes_per_second_per_resource",
+        "CENTRALE_RELAY_BYTES_PER_SECOND_PER_RESOURCE",
+        "0",
+        "Relayed bytes per second of all users together; 0 for no bound.",
+    ),
+    key(
+        "relay.bytes_per_day_per_resource",
+        "CENTRALE_RELAY_BYTES_PER_DAY_PER_RESOURCE",
+        "0",
+        "Relayed bytes per day of all users together; 0 for no bound.",
+    ),
     key("relay.workers", "CENTRALE_RELAY_WORKERS", "0", "Threads that relay; 0 for one per core."),
     key(
         "relay.alternates",

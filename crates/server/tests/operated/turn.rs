@@ -150,7 +150,11 @@ impl Client {
 
     /// Ends the allocation.
     pub fn leave(&mut self) {
-        assert_eq!(code(&self.ask(Method::REFRESH, |w| w.number(attribute::LIFETIME, 0))), 0);
+        assert_eq!(code(&self.try_leave()), 0);
+    }
+
+    pub fn try_leave(&mut self) -> Vec<u8> {
+        self.ask(Method::REFRESH, |w| w.number(attribute::LIFETIME, 0))
     }
 
     pub fn say(&mut self, channel: u16, data: &[u8]) {
