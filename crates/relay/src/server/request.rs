@@ -11,7 +11,7 @@ use super::output::{Asker, Output, Pending, Seal};
 use super::records::{Permission, Reservation};
 use super::{CHANNEL_LIFETIME, OpenWhen, PERMISSION_LIFETIME, RESERVATION_LIFETIME, Reason, Server, Verdict};
 use crate::stun::{Class, Message, Method, Writer, attribute};
-use crate::{ClientAddr, Family, RelayId};
+use crate::{ClientAddr, Family, RelayId, Transport};
 
 /// The lifetime when the client names none, and the shortest (RFC 8656 §7.2).
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(600);
@@ -102,6 +102,9 @@ impl Server {
 
     /// Takes a request that needs credentials.
     fn request(&mut self, client: ClientAddr, message: &Message<'_>, now: Time) {
+        if self.redirect_stranger(client, message, now) {
+            return;
+        }
         let Some(Identified { asker, user }) = self.authenticate(client, message, now) else { return };
         if self.refuse_unknown(&asker, message) {
             return;
@@ -125,6 +128,38 @@ impl Server {
             }
             self.refuse(&asker, refusal);
         }
+    }
+
+    /// Sends a stranger who wants an allocation to another server while this one drains (RFC 8489 §10).
+    ///
+    /// Before it is asked who it is: a browser that has shown its credentials here gives up when the next server, whose
+    /// nonces are its own, asks for them again.
+    fn redirect_stranger(&mut self, client: ClientAddr, message: &Message<'_>, now: Time) -> bool {
+        let is_stranger =
+            !message.has(attribute::MESSAGE_INTEGRITY) && !message.has(attribute::MESSAGE_INTEGRITY_SHA256);
+        if message.method() != Method::ALLOCATE || !is_stranger || self.alternate(client).is_none() {
+            return false;
+        }
+        if self.may_answer_stranger(client, now) {
+            let asker = Asker {
+                client,
+                method: Method::ALLOCATE,
+                transaction: message.transaction(),
+                seal: Seal::None,
+                has_fingerprint: message.has(attribute::FINGERPRINT),
+            };
+            self.refuse(&asker, Refusal::Draining);
+        }
+        true
+    }
+
+    /// The server that a client is sent to while this one drains: one of its family. None over TLS: by an address alone nobody
+    /// can tell whose certificate to expect there.
+    fn alternate(&self, client: ClientAddr) -> Option<SocketAddr> {
+        let family = Family::of(client.addr.ip());
+        let servers = self.drain.as_deref().unwrap_or(&[]);
+        let is_of_use = |server: &&SocketAddr| Family::of(server.ip()) == family && client.transport != Transport::Tls;
+        servers.iter().find(is_of_use).copied()
     }
 
     /// Answers 420 when the request has attributes that must be understood and are not (RFC 8489 §6.3.1).
@@ -482,8 +517,8 @@ impl Server {
     }
 
     fn refuse(&mut self, asker: &Asker, refusal: Refusal) {
+        let alternate = self.alternate(asker.client).filter(|_| refusal == Refusal::Draining);
         let stats = &mut self.stats;
-        let mut alternate = None;
         let (code, reason, counter) = match refusal {
             Refusal::BadRequest => (400, "Bad Request", &mut stats.refused_bad_request),
             Refusal::Forbidden => (403, "Forbidden", &mut stats.refused_peer),
@@ -494,15 +529,10 @@ impl Server {
             Refusal::FamilyMismatch => (443, "Peer Address Family Mismatch", &mut stats.refused_family),
             Refusal::Quota(reason) => (486, "Allocation Quota Reached", stats.of(reason)),
             Refusal::NoCapacity => (508, "Insufficient Capacity", &mut stats.refused_capacity),
-            Refusal::Draining => {
-                let family = Family::of(asker.client.addr.ip());
-                let servers = self.drain.as_deref().unwrap_or(&[]);
-                alternate = servers.iter().find(|server| Family::of(server.ip()) == family).copied();
-                match alternate {
-                    Some(_) => (300, "Try Alternate", &mut stats.refused_draining),
-                    None => (508, "Insufficient Capacity", &mut stats.refused_draining),
-                }
-            }
+            Refusal::Draining => match alternate {
+                Some(_) => (300, "Try Alternate", &mut stats.refused_draining),
+                None => (508, "Insufficient Capacity", &mut stats.refused_draining),
+            },
         };
         *counter += 1;
         let mut answer = Writer::new(Class::Error, asker.method, asker.transaction).error_code(code, reason);
