@@ -211,4 +211,44 @@ mod tests {
         let table: toml::Table = toml::from_str(&all).expect("TOML");
         assert!(table.contains_key("listen"));
     }
+
+    #[test]
+    fn the_page_about_configuration_has_every_key_as_it_is() {
+        let page = include_str!("../../../../docs/operating/configuration.md");
+        for Key { key, env, sample, help } in KEYS {
+            let row = format!("| `{key}` | `{env}` | `{sample}` | {help} |");
+            assert!(page.lines().any(|line| line == row), "not in docs/operating/configuration.md:\n{row}");
+        }
+    }
+
+    /// The page for whoever has coturn.
+    const TURN_SERVER: &str = include_str!("../../../../docs/quickstarts/relay.md");
+
+    #[test]
+    fn the_ten_lines_for_just_a_turn_server_are_a_configuration() {
+        let text = TURN_SERVER.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
+        assert_eq!(text.lines().count(), 10);
+        let path = std::env::temp_dir().join(format!("centrale-ten-lines-{}.toml", std::process::id()));
+        std::fs::write(&path, text).expect("written");
+        let config = crate::config::resolve(crate::config::Mode::Serve, Some(&path), Default::default(), |_| None);
+        let _ = std::fs::remove_file(&path);
+        let config = config.expect("a configuration");
+        assert!(config.cluster.roles.is_relay_alone());
+        assert!(config.relay.secret.is_some() && config.tls.is_some() && config.public.are_addresses_given);
+    }
+
+    #[test]
+    fn whatever_stands_for_an_option_of_coturn_is_a_key_of_ours() {
+        let table =
+            TURN_SERVER.split("## From coturn").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("a table");
+        let rows: Vec<_> = table.lines().filter(|line| line.starts_with("| `") || line.starts_with("| none")).collect();
+        assert!(rows.len() > 35, "a row for each option");
+        for row in rows {
+            let ours = row.split(" | ").nth(1).expect("three columns");
+            for key in ours.split('`').skip(1).step_by(2) {
+                let key = key.split(" = ").next().unwrap_or(key);
+                assert!(KEYS.iter().any(|known| known.key == key), "{key} is not a key: {row}");
+            }
+        }
+    }
 }
