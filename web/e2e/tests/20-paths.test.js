@@ -11,7 +11,7 @@ import * as networks from '../lab/topologies.js';
 import { labConfig } from '../support/exchange.js';
 import { scene } from '../support/scene.js';
 import { converse, talk } from '../support/person.js';
-import { firefox } from '../support/browsers.js';
+import { firefox, watchedPage } from '../support/browsers.js';
 
 /** Set-up of a call on a slow shared machine, ms; on a free one it is a tenth of that. */
 const SETUP = 15_000;
@@ -118,6 +118,18 @@ test('what the relay refuses is in the story of the call', async (t) => {
   let story = '';
   for (const end = Date.now() + 20_000; Date.now() < end && !story.includes('(486)'); await sleep(500)) story = call.exchange.command('explain', callId);
   assert.match(story, /is refused an allocation \(486\): its user has as many as one may have, by the relay over (udp|tcp|tls)/, story);
+  // The console says the same: what was relayed, for whom, in which call, how; and from there the story of the call.
+  const page = await watchedPage(call.browserA);
+  t.after(() => page.close().catch(() => {}));
+  await page.goto(`${call.exchange.origin}/#console`);
+  await page.$eval('#access-key', (field, text) => (field.value = text), call.exchange.runtime.connection_string);
+  await page.$eval('#key-form', (form) => form.requestSubmit());
+  const line = (id) => [...document.querySelectorAll('#usage tr')].find((row) => /Relayed.*, sent/.test(row.textContent) && row.querySelector(`a[href="#console/${id}"]`));
+  const until = (fn, ...args) => page.waitForFunction(fn, { timeout: 30_000, polling: 200 }, ...args);
+  const row = await until(line, callId);
+  assert.match(await row.evaluate((element) => element.textContent), /(udp|tcp|tls), (sent|received)/);
+  await row.evaluate((element) => element.querySelector('a').click());
+  await until(() => document.querySelector('#explain').textContent.includes('is refused an allocation (486)'));
 });
 
 test('udpBlocked: relayed over TCP on both sides', async (t) => {
