@@ -181,6 +181,27 @@ fn a_cap_is_kept_by_whoever_leaves_and_comes_back() {
 }
 
 #[test]
+fn who_is_remembered_is_bounded_and_whoever_has_nothing_is_forgotten_first() {
+    let day = Cap { bytes_per_day: 10_000, ..Cap::default() };
+    let mut world = limited(Limits { users: 2, ..cap(Whose::User, day) });
+    let packet = channel_data(0x4000, &[0; 1_000]);
+    let mut clients: Vec<Client> =
+        (1..=3).map(|n| Client::udp(&format!("198.51.100.1:{n}"), &format!("user{n}"))).collect();
+    for client in &mut clients[..2] {
+        client.allocate(&mut world);
+        assert_eq!(client.bind(&mut world, 0x4000, addr("8.8.8.8:1")), 0);
+        assert_ne!(world.give(client.addr, &packet).0, Verdict::Nothing);
+    }
+    clients[2].meet(&mut world);
+    assert_eq!(code(&clients[2].ask(&mut world, Method::ALLOCATE, udp)), 508, "two have something");
+    assert_eq!(clients[0].refresh(&mut world, 0), 0);
+    clients[2].allocate(&mut world);
+    assert_eq!(clients[2].refresh(&mut world, 0), 0);
+    clients[0].allocate(&mut world);
+    assert_eq!(world.server.allocation_count(), 2);
+}
+
+#[test]
 fn refusals_that_wait_are_bounded_and_strangers_have_no_place_among_them() {
     let mut world = limited(Limits {
         stranger_answers_per_second: 0,

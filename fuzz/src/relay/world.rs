@@ -89,8 +89,17 @@ impl World {
                     bytes_per_second: if kind & 32 != 0 { 1_000 } else { 0 },
                     bytes_per_day: if kind & 4 != 0 { 3 * BIG } else { 0 },
                 },
-                source: Cap { allocations: 2, ..Cap::default() },
-                resource: Cap { allocations: 4, ..Cap::default() },
+                // Several users share a source, and all of them a resource.
+                source: Cap {
+                    allocations: 2,
+                    bytes_per_second: if kind & 32 != 0 { 1_100 } else { 0 },
+                    bytes_per_day: if kind & 4 != 0 { 4 * BIG } else { 0 },
+                },
+                resource: Cap {
+                    allocations: 4,
+                    bytes_per_second: if kind & 32 != 0 { 1_200 } else { 0 },
+                    bytes_per_day: if kind & 4 != 0 { 5 * BIG } else { 0 },
+                },
                 permissions: 4,
                 channels: 3,
                 stranger_answers_per_second: if kind & 64 != 0 { 2 } else { 0 },

@@ -30,7 +30,7 @@ pub(super) struct Allocation {
     pub(super) is_unbilled: bool,
     pub(super) channel_count: u16,
     pub(super) first_channel: u32,
-    /// What it counts for: slots of shares, in the order of `Whose::ALL`.
+    /// What it counts for: slots of shares, in the order of `Whose::ALL`; `NONE` where there is no limit.
     pub(super) shares: [u32; 3],
     /// Raw id of the user whose credential made it.
     pub(super) user: Arc<str>,

@@ -240,7 +240,7 @@ impl Server {
             return Err(Refusal::NoCapacity);
         }
         let user: Arc<str> = Arc::from(user);
-        self.check_shares(&user, asker.client, now).map_err(Refusal::Quota)?;
+        let places = self.check_shares(&user, asker.client, now).map_err(Refusal::Quota)?;
         // 9. Ports.
         let mut ports = [0; 2];
         let mut new_token = None;
@@ -269,7 +269,7 @@ impl Server {
             }
         }
         // 10. The record.
-        let Some(shares) = self.enter_shares(&user, asker.client) else {
+        let Some(shares) = self.enter_shares(places) else {
             for family in [Family::V4, Family::V6] {
                 self.give_port_back(family, ports[family as usize]);
             }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use centrale_model::Time;
 
-use super::records::Allocation;
+use super::records::{Allocation, NONE};
 use super::{Cap, Reason, Server, Whose};
 use crate::ClientAddr;
 use crate::limit::{Bucket, source};
@@ -29,15 +29,14 @@ impl Sharer {
             Sharer::Resource(_) => Whose::Resource,
         }
     }
+}
 
-    /// Those that an allocation would count for, in the order of [`Whose::ALL`].
-    fn of(user: &Arc<str>, client: ClientAddr) -> [Sharer; 3] {
-        [
-            Sharer::User(user.clone()),
-            Sharer::Source(source(client.addr.ip())),
-            Sharer::Resource(resource_of(user).into()),
-        ]
-    }
+/// Where an allocation would count.
+pub(super) enum Place {
+    /// Nowhere: there is no limit.
+    Unlimited,
+    Known(u32),
+    New(Sharer),
 }
 
 /// The resource in `8:acs:<resource>_<user>`; of other names nothing, so that they are of one resource together.
@@ -62,46 +61,59 @@ impl Share {
 }
 
 impl Server {
-    /// Says why there may not be one more allocation.
-    pub(super) fn check_shares(&self, user: &Arc<str>, client: ClientAddr, now: Time) -> Result<(), Reason> {
+    /// Says where one more allocation would count, in the order of [`Whose::ALL`], or why there may not be one.
+    pub(super) fn check_shares(&self, user: &Arc<str>, client: ClientAddr, now: Time) -> Result<[Place; 3], Reason> {
         let today = self.today(now);
-        for (sharer, cap) in Sharer::of(user, client).iter().zip(self.config.limits.caps()) {
-            let Some(slot) = self.shares_by_name.get(sharer) else { continue };
-            let share = &self.shares[*slot as usize];
-            if cap.allocations > 0 && share.allocations >= cap.allocations {
-                return Err(Reason::Allocations(sharer.whose()));
+        let mut places = [const { Place::Unlimited }; 3];
+        for (whose, cap) in Whose::ALL.into_iter().zip(self.config.limits.caps()) {
+            if cap == Cap::default() {
+                continue;
             }
-            if cap.bytes_per_day > 0 && share.bytes_of(today) >= cap.bytes_per_day {
-                return Err(Reason::Day(sharer.whose()));
-            }
+            let sharer = match whose {
+                Whose::User => Sharer::User(user.clone()),
+                Whose::Source => Sharer::Source(source(client.addr.ip())),
+                Whose::Resource => Sharer::Resource(resource_of(user).into()),
+            };
+            places[whose as usize] = match self.shares_by_name.get(&sharer) {
+                None => Place::New(sharer),
+                Some(slot) => {
+                    let share = &self.shares[*slot as usize];
+                    if cap.allocations > 0 && share.allocations >= cap.allocations {
+                        return Err(Reason::Allocations(whose));
+                    }
+                    if cap.bytes_per_day > 0 && share.bytes_of(today) >= cap.bytes_per_day {
+                        return Err(Reason::Day(whose));
+                    }
+                    Place::Known(*slot)
+                }
+            };
         }
-        Ok(())
+        Ok(places)
     }
 
     /// Counts one more allocation; gives the slots of its shares, or nothing when a table is full of those that have some.
-    pub(super) fn enter_shares(&mut self, user: &Arc<str>, client: ClientAddr) -> Option<[u32; 3]> {
-        let sharers = Sharer::of(user, client);
-        for sharer in &sharers {
-            let whose = sharer.whose();
-            let is_known = self.shares_by_name.contains_key(sharer);
-            if !is_known && self.share_counts[whose as usize] >= self.config.limits.users {
+    pub(super) fn enter_shares(&mut self, places: [Place; 3]) -> Option<[u32; 3]> {
+        for (whose, place) in Whose::ALL.into_iter().zip(&places) {
+            let is_full = |server: &Server| server.share_counts[whose as usize] >= server.config.limits.users;
+            if matches!(place, Place::New(_)) && is_full(self) {
                 self.forget_idle_shares(whose);
-                if self.share_counts[whose as usize] >= self.config.limits.users {
+                if is_full(self) {
                     return None;
                 }
             }
         }
-        let slots = sharers.map(|sharer| self.share(sharer));
-        for slot in slots {
+        let slots = places.map(|place| match place {
+            Place::Unlimited => NONE,
+            Place::Known(slot) => slot,
+            Place::New(sharer) => self.add_share(sharer),
+        });
+        for slot in slots.into_iter().filter(|slot| *slot != NONE) {
             self.shares[slot as usize].allocations += 1;
         }
         Some(slots)
     }
 
-    fn share(&mut self, sharer: Sharer) -> u32 {
-        if let Some(slot) = self.shares_by_name.get(&sharer) {
-            return *slot;
-        }
+    fn add_share(&mut self, sharer: Sharer) -> u32 {
         self.share_counts[sharer.whose() as usize] += 1;
         let share = Share { sharer: sharer.clone(), allocations: 0, bucket: Bucket::FULL, day: 0, day_bytes: 0 };
         let slot = match self.free_shares.pop() {
@@ -120,7 +132,8 @@ impl Server {
 
     /// Counts one allocation less. Who has none is remembered only while what it used matters.
     pub(super) fn leave_shares(&mut self, slots: [u32; 3]) {
-        for (slot, cap) in slots.into_iter().zip(self.config.limits.caps()) {
+        let counted = slots.into_iter().zip(self.config.limits.caps()).filter(|(slot, _)| *slot != NONE);
+        for (slot, cap) in counted {
             let share = &mut self.shares[slot as usize];
             share.allocations -= 1;
             let matters = cap.bytes_per_second > 0 || (cap.bytes_per_day > 0 && share.day_bytes > 0);
@@ -157,6 +170,9 @@ impl Server {
         let (caps, today) = (self.config.limits.caps(), self.today(now));
         let mut rests = [Bucket::FULL; 3];
         for (whose, (slot, cap)) in Whose::ALL.into_iter().zip(shares.into_iter().zip(caps)) {
+            if slot == NONE {
+                continue;
+            }
             let share = &self.shares[slot as usize];
             if cap.bytes_per_day > 0 && share.bytes_of(today) + bytes > cap.bytes_per_day {
                 self.drop_for(allocation, Reason::DayBytes(whose), now);
@@ -168,7 +184,7 @@ impl Server {
             };
             rests[whose as usize] = rest;
         }
-        for (slot, rest) in shares.into_iter().zip(rests) {
+        for (slot, rest) in shares.into_iter().zip(rests).filter(|(slot, _)| *slot != NONE) {
             let share = &mut self.shares[slot as usize];
             share.bucket = rest;
             share.day_bytes = share.bytes_of(today) + bytes;
