@@ -18,7 +18,10 @@ mod config;
 mod handle;
 mod listen;
 mod outgoing;
+mod ready;
+mod sockets;
 mod stream;
+mod udp;
 mod worker;
 
 pub(crate) use config::RelayConfig;
