@@ -18,6 +18,7 @@ mod config;
 mod handle;
 mod listen;
 mod outgoing;
+mod pace;
 mod ready;
 mod sockets;
 mod stream;

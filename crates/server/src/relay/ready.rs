@@ -8,22 +8,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::pace::{LOOKING, NAP, Pace, Rest};
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::io::Errno;
 
 /// Events taken at a time. Higher: fewer waits under load; lower: the clock, read once per wait, is fresher.
 const EVENTS: usize = 256;
-/// Waits as short as this, on average, mean that the next datagram is about to come.
-const BRISK: Duration = Duration::from_micros(12);
-/// How long to look again and again before sleeping, when waits have been brisk. Sleeping and being woken costs about 5 µs.
-const LOOKING: Duration = Duration::from_micros(12);
-
-/// A wait that was none.
-const AT_ONCE: Duration = Duration::from_nanos(1_500);
-/// A wait counts for no more than this in the average: one long wait ends the looking for a dozen short ones.
-const LONGEST: Duration = Duration::from_micros(500);
-
 /// What an event is about: the kind in the upper half of the token, the number in the lower.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
@@ -122,8 +113,8 @@ impl Events {
 pub(super) struct Ready {
     epoll: OwnedFd,
     waker: Arc<Waker>,
-    /// The running average of how long there was nothing.
-    usual_wait: Duration,
+    zero: Instant,
+    pace: Pace,
     /// Something was there already when the last wait began.
     is_pressed: bool,
 }
@@ -133,7 +124,7 @@ impl Ready {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         epoll::add(&epoll, &event, EventData::new_u64(Source::Inbox.token()), EventFlags::IN)?;
-        Ok(Ready { epoll, waker: Arc::new(Waker(event)), usual_wait: LONGEST, is_pressed: false })
+        Ok(Ready { epoll, waker: Arc::new(Waker(event)), zero: Instant::now(), pace: Pace::new(), is_pressed: false })
     }
 
     pub(super) fn waker(&self) -> &Arc<Waker> {
@@ -151,27 +142,50 @@ impl Ready {
         Ok(epoll::add(&self.epoll, socket, EventData::new_u64(source.token()), flags)?)
     }
 
+    /// Notes that datagrams were handled.
+    #[inline]
+    pub(super) fn note(&mut self, count: usize) {
+        self.pace.note(count as u32);
+    }
+
     /// Waits until something is ready, at most `patience` (nothing: for ever); gives the moment of return.
     pub(super) fn wait(&mut self, events: &mut Events, patience: Option<Duration>) -> io::Result<Instant> {
+        self.look(events, Some(Duration::ZERO))?;
+        self.is_pressed = events.count > 0;
         let began = Instant::now();
-        if self.usual_wait < BRISK && patience != Some(Duration::ZERO) {
-            loop {
-                self.look(events, Some(Duration::ZERO))?;
-                let now = Instant::now();
-                if events.count > 0 {
-                    self.learn(now - began);
-                    return Ok(now);
-                }
-                if now - began > LOOKING {
-                    break;
-                }
-                std::hint::spin_loop();
+        if self.is_pressed || patience == Some(Duration::ZERO) {
+            return Ok(began);
+        }
+        let rest = self.pace.begin(began - self.zero);
+        let now = match rest {
+            Rest::Sleep => {
+                self.look(events, patience)?;
+                Instant::now()
             }
+            Rest::Look => self.look_around(events, began)?,
+            Rest::Nap => {
+                std::thread::sleep(NAP);
+                self.look(events, Some(Duration::ZERO))?;
+                Instant::now()
+            }
+        };
+        self.pace.end(rest, now - began, events.count > 0);
+        if events.count > 0 || rest == Rest::Sleep {
+            return Ok(now);
         }
         self.look(events, patience)?;
-        let now = Instant::now();
-        self.learn(now - began);
-        Ok(now)
+        Ok(Instant::now())
+    }
+
+    fn look_around(&self, events: &mut Events, began: Instant) -> io::Result<Instant> {
+        loop {
+            self.look(events, Some(Duration::ZERO))?;
+            let now = Instant::now();
+            if events.count > 0 || now - began > LOOKING {
+                return Ok(now);
+            }
+            std::hint::spin_loop();
+        }
     }
 
     /// Whether something was there already when the last wait began.
@@ -190,13 +204,5 @@ impl Ready {
             Err(error) => return Err(error.into()),
         };
         Ok(())
-    }
-
-    /// Only waits teach: what was there at once says nothing about when the next comes.
-    fn learn(&mut self, wait: Duration) {
-        self.is_pressed = wait < AT_ONCE;
-        if !self.is_pressed {
-            self.usual_wait = (self.usual_wait * 3 + wait.min(LONGEST)) / 4;
-        }
     }
 }

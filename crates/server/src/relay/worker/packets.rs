@@ -39,6 +39,7 @@ impl Worker {
                 self.outgoing.flush(&self.buffer, &self.datagrams);
             }
         }
+        self.ready.note(got);
         self.datagrams.listeners[at as usize].learn(got, MOST);
     }
 
@@ -52,6 +53,7 @@ impl Worker {
                 (_, false) => &mut relayed.all,
             };
             let Some(received) = arriving.receive(&mut self.buffer[BODY]) else { return };
+            self.ready.note(1);
             let is_run = received.length > received.stride;
             for range in segments(&received) {
                 let bytes = &self.buffer[range.clone()];
