@@ -3,6 +3,8 @@
 //! One [`Command`] or one datagram goes in at one moment; datagrams, [`Event`]s and a deadline come out. A worker thread of the
 //! server drives one of them per core.
 
+pub mod mix;
+
 mod command;
 
 pub use command::{
