@@ -3,9 +3,16 @@
 //! One [`Command`] or one datagram goes in at one moment; datagrams, [`Event`]s and a deadline come out. A worker thread of the
 //! server drives one of them per core.
 
+pub mod data;
 pub mod mix;
+pub mod peer;
+pub mod rtcp;
+pub mod rtp;
+pub mod sdp;
+pub mod srtp;
 
 mod command;
+mod dtls;
 
 pub use command::{
     Command, ConferenceId, DataTarget, Event, Mode, Placement, RefusedBecause, Rights, Source, Summary, Want,

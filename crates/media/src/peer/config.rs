@@ -1,0 +1,91 @@
+//! What a peer connection is given at birth.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use aws_lc_rs::hmac;
+
+use crate::dtls::Identity;
+use crate::sdp::FormatName;
+
+/// What the peers of one worker share.
+#[derive(Debug)]
+pub struct Host {
+    /// Certificate and DTLS settings, made once.
+    pub(crate) identity: Identity,
+    /// Where the worker's sockets are reached from outside: the host candidates of answers, the preferred first.
+    pub(crate) candidates: Vec<SocketAddr>,
+    /// The moment that machines call [`centrale_model::Time::ZERO`]: the libraries below want clock readings.
+    pub(crate) epoch: Instant,
+}
+
+impl Host {
+    /// Makes a certificate and remembers where the worker is.
+    ///
+    /// - `candidates`: public addresses of the worker's sockets; at most one for each family is useful.
+    /// - `epoch`: a clock reading taken when the worker's machine was born.
+    pub fn new(candidates: Vec<SocketAddr>, epoch: Instant) -> Host {
+        Host { identity: Identity::new(), candidates, epoch }
+    }
+}
+
+/// What one peer connection is given.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// What it shares with the others of its worker.
+    pub host: Arc<Host>,
+    /// 32 unpredictable bytes: ICE credentials, SSRCs and checks come from them. The same bytes never twice.
+    pub seed: [u8; 32],
+    /// Video codecs that are taken, the preferred first: browsers send the first of an answer.
+    pub video: Vec<FormatName>,
+    /// Whether [`crate::data::CONTROL`] is opened without being asked, when there is an SCTP association.
+    pub has_control: bool,
+}
+
+impl Config {
+    /// Every codec, VP8 first; with the control channel.
+    pub fn new(host: Arc<Host>, seed: [u8; 32]) -> Config {
+        let video = vec![FormatName::Vp8, FormatName::H264, FormatName::Vp9, FormatName::Av1];
+        Config { host, seed, video, has_control: true }
+    }
+}
+
+/// Chance that was given as a seed: HMAC-SHA-256 of a counter.
+#[derive(Clone, Debug)]
+pub(crate) struct Chance {
+    key: hmac::Key,
+    counter: u64,
+}
+
+impl Chance {
+    pub(crate) fn new(seed: &[u8; 32]) -> Chance {
+        Chance { key: hmac::Key::new(hmac::HMAC_SHA256, seed), counter: 0 }
+    }
+
+    /// The next 32 bytes.
+    pub(crate) fn bytes(&mut self) -> [u8; 32] {
+        self.counter += 1;
+        let tag = hmac::sign(&self.key, &self.counter.to_be_bytes());
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(tag.as_ref());
+        bytes
+    }
+
+    /// The next number that is not zero.
+    pub(crate) fn number(&mut self) -> u32 {
+        loop {
+            let bytes = self.bytes();
+            let number = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+            if number != 0 {
+                return number;
+            }
+        }
+    }
+
+    /// A text of `length` characters of ICE's alphabet without `+` and `/` (RFC 8839 §5.4); at most 32.
+    pub(crate) fn text(&mut self, length: usize) -> String {
+        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789xy";
+        self.bytes().iter().take(length).map(|byte| char::from(LETTERS[usize::from(byte & 63)])).collect()
+    }
+}

@@ -1,0 +1,1 @@
+//! RTCP: reports, feedback, farewells.
