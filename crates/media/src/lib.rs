@@ -11,9 +11,23 @@ pub mod rtp;
 pub mod sdp;
 pub mod srtp;
 
+mod bandwidth;
 mod command;
+mod conference;
 mod dtls;
+mod echo;
+mod forward;
+mod index;
+mod outbox;
+mod pacer;
+mod picture;
+mod receive;
+mod sfu;
+mod slots;
+mod speakers;
+mod timers;
 
 pub use command::{
     Command, ConferenceId, DataTarget, Event, Mode, Placement, RefusedBecause, Rights, Source, Summary, Want,
 };
+pub use sfu::{Settings, Sfu, Stats, Why};

@@ -1,0 +1,288 @@
+//! One receiving slot: an m-line on which this side sends, with one SSRC for ever, and whatever it carries at the moment.
+
+use core::time::Duration;
+
+use centrale_model::Time;
+
+use super::history::{Again, History, Source};
+use super::rewrite::{Numbers, Rewriter};
+use crate::receive::{Kept, Layer};
+use crate::rtcp::SenderInfo;
+use crate::rtp::Header;
+use crate::sdp::{Codec, Kind, Line, LineIndex, SendingStream};
+
+/// What a slot carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Carries {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// A track, by its index.
+    Track(u32),
+}
+
+/// Chance for a slot's first numbers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SlotKey {
+    pub(crate) sequence: u16,
+    pub(crate) rtx_sequence: u16,
+    pub(crate) timestamp: u32,
+}
+
+/// A packet that is to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Passed {
+    pub(crate) numbers: Numbers,
+    pub(crate) is_marked: bool,
+    /// The source began with this packet, although newer ones of it came before: they follow.
+    pub(crate) is_late_beginning: bool,
+}
+
+/// A repetition that is to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Repeated {
+    pub(crate) again: Again,
+    pub(crate) payload_type: u8,
+    pub(crate) ssrc: u32,
+    pub(crate) sequence: u16,
+}
+
+/// One slot.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) line: LineIndex,
+    pub(crate) kind: Kind,
+    pub(crate) stream: SendingStream,
+    carries: Carries,
+    /// How packets of what it carries are numbered for this receiver.
+    payload_type: u8,
+    rtx_payload_type: Option<u8>,
+    has_nack: bool,
+    rewriter: Rewriter,
+    history: History,
+    rtx_sequence: u16,
+    /// The layer that is sent.
+    current: Option<u8>,
+    /// The layer that should be sent; another than `current` while its key picture is awaited.
+    target: Option<u8>,
+    /// The highest temporal layer that is sent.
+    temporal: u8,
+    packets: u32,
+    packets_reported: u32,
+    bytes: u32,
+}
+
+impl Slot {
+    /// The slot of a line on which this side sends.
+    pub(crate) fn new(index: LineIndex, line: &Line, stream: SendingStream, key: SlotKey) -> Slot {
+        Slot {
+            line: index,
+            kind: line.kind,
+            stream,
+            carries: Carries::Nothing,
+            payload_type: 0,
+            rtx_payload_type: None,
+            has_nack: false,
+            rewriter: Rewriter::new(key.sequence, key.timestamp),
+            history: History::default(),
+            rtx_sequence: key.rtx_sequence,
+            current: None,
+            target: None,
+            temporal: u8::MAX,
+            packets: 0,
+            packets_reported: 0,
+            bytes: 0,
+        }
+    }
+
+    /// What it carries.
+    pub(crate) fn carries(&self) -> Carries {
+        self.carries
+    }
+
+    /// The layer that is sent.
+    pub(crate) fn current(&self) -> Option<u8> {
+        self.current
+    }
+
+    /// The layer that should be sent.
+    pub(crate) fn target(&self) -> Option<u8> {
+        self.target
+    }
+
+    /// The stream's clock, in units per second.
+    pub(crate) fn clock_rate(&self) -> u32 {
+        if self.kind == Kind::Audio { 48_000 } else { 90_000 }
+    }
+
+    /// Puts a track into the slot; nothing of it is sent before [`Slot::aim`].
+    ///
+    /// - `codec`: how its packets are numbered for this receiver.
+    pub(crate) fn put(&mut self, track: u32, codec: &Codec) {
+        self.carries = Carries::Track(track);
+        self.payload_type = codec.payload_type;
+        self.rtx_payload_type = codec.rtx;
+        self.has_nack = codec.has_nack;
+        self.current = None;
+        self.target = None;
+        self.temporal = u8::MAX;
+    }
+
+    /// Takes out what is in it.
+    pub(crate) fn clear(&mut self) {
+        self.carries = Carries::Nothing;
+        self.current = None;
+        self.target = None;
+    }
+
+    /// A track is gone, and its index may be given to another.
+    pub(crate) fn forget(&mut self, track: u32) {
+        if self.carries == Carries::Track(track) {
+            self.clear();
+        }
+        self.history.forget(track);
+    }
+
+    /// Says which layer should be sent; nothing: pauses. Says whether a key picture of that layer is needed.
+    pub(crate) fn aim(&mut self, layer: Option<u8>) -> bool {
+        let is_new = self.target != layer;
+        self.target = layer;
+        if layer.is_none() {
+            self.current = None;
+        }
+        is_new && layer.is_some() && self.current != layer && self.kind == Kind::Video
+    }
+
+    /// Whether it waits for a key picture, and of which layer.
+    pub(crate) fn awaits_key(&self) -> Option<u8> {
+        self.target.filter(|target| self.kind == Kind::Video && self.current != Some(*target))
+    }
+
+    /// Decides about a packet of the track that it carries.
+    ///
+    /// - `stream`: the packet's layer; `before`: the layer that was sent until now, where it is another.
+    #[inline]
+    pub(crate) fn forward(
+        &mut self,
+        packet: &Kept,
+        layer: u8,
+        stream: &Layer,
+        before: Option<&Layer>,
+        now: Time,
+    ) -> Option<Passed> {
+        if packet.length == 0 {
+            // Padding of the sender: nobody behind us needs it.
+            if self.current == Some(layer) {
+                self.rewriter.skip(packet);
+            }
+            return None;
+        }
+        let mut begins = false;
+        if self.current != Some(layer) {
+            if self.target != Some(layer) || (self.kind == Kind::Video && !packet.picture.is_key) {
+                return None;
+            }
+            self.begin(packet, layer, stream, before, now);
+            begins = true;
+        } else if packet.picture.temporal > self.temporal {
+            self.rewriter.skip(packet);
+            return None;
+        }
+        let numbers = self.rewriter.pass(packet, now)?;
+        if self.has_nack && self.kind == Kind::Video {
+            if self.history.has(numbers.sequence) {
+                return None;
+            }
+            self.history.sent(numbers.sequence, packet.sequence as u16, numbers.picture_offset, now);
+        }
+        self.packets = self.packets.wrapping_add(1);
+        self.bytes = self.bytes.wrapping_add(u32::from(packet.length));
+        Some(Passed {
+            numbers,
+            is_marked: packet.is_marked || (begins && self.kind == Kind::Audio),
+            is_late_beginning: begins && packet.sequence < stream.highest(),
+        })
+    }
+
+    /// Numbers a packet that no track brought: the mix, the echo.
+    ///
+    /// - `begins`: it is the first of its source.
+    pub(crate) fn generate(&mut self, packet: &Kept, codec: &Codec, begins: bool, now: Time) -> Option<Passed> {
+        self.payload_type = codec.payload_type;
+        if begins {
+            self.rewriter.begin(packet, self.clock_rate(), None, now);
+        }
+        let numbers = self.rewriter.pass(packet, now)?;
+        self.packets = self.packets.wrapping_add(1);
+        self.bytes = self.bytes.wrapping_add(u32::from(packet.length));
+        Some(Passed { numbers, is_marked: packet.is_marked || begins, is_late_beginning: false })
+    }
+
+    #[cold]
+    fn begin(&mut self, packet: &Kept, layer: u8, stream: &Layer, before: Option<&Layer>, now: Time) {
+        let rate = self.clock_rate();
+        let passed = before.and_then(|before| self.passed(packet, stream, before, now));
+        self.rewriter.begin(packet, rate, passed, now);
+        self.current = Some(layer);
+        if let (Carries::Track(track), Kind::Video) = (self.carries, self.kind) {
+            self.history.begin(Source {
+                track,
+                layer,
+                rtx_payload_type: self.rtx_payload_type,
+                timestamp_offset: self.rewriter.timestamp_offset(),
+                tl0_offset: self.rewriter.tl0_offset(),
+            });
+        }
+    }
+
+    /// Media time between the picture that was sent last, of another layer, and this one, by the sender's own clock: layers of one camera
+    /// have unlike timestamps, and their reports say how they relate.
+    fn passed(&self, packet: &Kept, stream: &Layer, before: &Layer, now: Time) -> Option<u32> {
+        let rate = self.clock_rate();
+        let (timestamp, at) = self.rewriter.stands_at()?;
+        let theirs = timestamp.wrapping_sub(self.rewriter.timestamp_offset());
+        let micros = stream.captured(packet.timestamp, rate)? - before.captured(theirs, rate)?;
+        // Within what really passed, or one of the reports was wrong. The same picture in two layers: one unit later.
+        let limit = (now - at).as_micros() as i64 + 500_000;
+        (0..limit).contains(&micros).then(|| ((micros * i64::from(rate) / 1_000_000) as u32).max(1))
+    }
+
+    /// The packet that was sent under a number, when it may be sent again at this moment.
+    pub(crate) fn repeat(&mut self, number: u16, round_trip: Duration, now: Time) -> Option<Repeated> {
+        let again = self.history.again(number, round_trip, now)?;
+        let (payload_type, ssrc) = (again.source.rtx_payload_type?, self.stream.rtx?);
+        Some(Repeated { again, payload_type, ssrc, sequence: self.next_repair() })
+    }
+
+    /// The header of a packet of padding, on the retransmission stream of what is being sent (RFC 4588 has nothing against empty ones).
+    pub(crate) fn padding(&mut self) -> Option<Header> {
+        let (payload_type, ssrc) = (self.rtx_payload_type?, self.stream.rtx?);
+        self.current?;
+        let (timestamp, _) = self.rewriter.stands_at()?;
+        Some(Header { payload_type, sequence: self.next_repair(), timestamp, ssrc, ..Header::default() })
+    }
+
+    /// The payload type of what it carries.
+    pub(crate) fn payload_type(&self) -> u8 {
+        self.payload_type
+    }
+
+    /// What a sender report says (RFC 3550 §6.4.1), once something was sent.
+    ///
+    /// - `ntp`: this moment on the wall clock.
+    pub(crate) fn report(&self, ntp: u64, now: Time) -> Option<SenderInfo> {
+        let (timestamp, at) = self.rewriter.stands_at()?;
+        let passed = super::rewrite::units(now - at, self.clock_rate());
+        Some(SenderInfo { ntp, timestamp: timestamp.wrapping_add(passed), packets: self.packets, bytes: self.bytes })
+    }
+
+    /// Packets sent since this was last asked: what a receiver's report is about.
+    pub(crate) fn packets_since_report(&mut self) -> u32 {
+        self.packets.wrapping_sub(core::mem::replace(&mut self.packets_reported, self.packets))
+    }
+
+    fn next_repair(&mut self) -> u16 {
+        self.rtx_sequence = self.rtx_sequence.wrapping_add(1);
+        self.rtx_sequence
+    }
+}
