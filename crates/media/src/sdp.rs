@@ -1,15 +1,25 @@
 //! Descriptions: what an offer asks for, and the answer to it.
 //!
-//! [`Offer`] is a parsed offer, [`Negotiated`] what both sides agreed on; the words in between (RFC 8866 lines) do not leave this
-//! folder. JSEP RFC 8829, BUNDLE RFC 9143, rid RFC 8851, simulcast RFC 8853, SCTP RFC 8841.
+//! [`Negotiated`] is what both sides agreed on; the lines it was made of (RFC 8866) do not leave this folder. JSEP RFC 8829, BUNDLE RFC 9143, rid RFC 8851, simulcast RFC 8853, SCTP RFC 8841.
 //!
 //! Not here: the peer connection that does what was agreed (`peer`).
 
 pub mod format;
 mod line;
+mod negotiate;
+mod parse;
+mod transport;
+mod write;
+
+#[cfg(test)]
+mod tests;
 
 pub use format::{Codec, Format, FormatName};
 pub use line::{Kind, Line, LineIndex, Repairs, RidIndex, SendingStream};
+
+pub(crate) use negotiate::Policy;
+pub(crate) use transport::{Fingerprint, Hash, Local, Remote};
+pub(crate) use write::OfferPart;
 
 use crate::rtp::ExtensionIds;
 
@@ -32,6 +42,8 @@ pub enum OfferError {
     BadSetup,
     /// Two m-lines have one mid, or a mid or rid is longer than 32 bytes.
     BadName,
+    /// No m-line has anything that both sides understand.
+    NothingInCommon,
     /// A renegotiation removes or re-orders m-lines, or gives a mid another kind.
     LinesChanged,
     /// A renegotiation comes with another fingerprint: it is another peer connection.
@@ -49,6 +61,7 @@ impl core::fmt::Display for OfferError {
             OfferError::MissingFingerprint => "the description has no usable fingerprint",
             OfferError::BadSetup => "the description's DTLS role does not fit",
             OfferError::BadName => "a mid or rid is repeated or too long",
+            OfferError::NothingInCommon => "nothing in the description is understood by both sides",
             OfferError::LinesChanged => "a new description removes or re-orders m-lines",
             OfferError::OtherPeer => "a new description has another fingerprint",
         })
@@ -81,4 +94,57 @@ impl Negotiated {
         let index = self.lines.iter().position(|line| &*line.mid == mid)?;
         Some((LineIndex(index as u8), &self.lines[index]))
     }
+}
+
+/// Decides on an offer; see [`negotiate`].
+///
+/// - `before`: what was agreed so far, when it is a renegotiation.
+///
+/// # Errors
+/// Each [`OfferError`] but `OtherPeer`.
+pub(crate) fn answer(
+    offer: &str,
+    before: Option<&Negotiated>,
+    policy: &mut Policy<'_>,
+) -> Result<(Negotiated, Remote), OfferError> {
+    negotiate::answer(&parse::parse(offer)?, before, policy)
+}
+
+/// Takes the answer to what [`offer`] wrote.
+///
+/// # Errors
+/// Each [`OfferError`] but `OtherPeer`.
+pub(crate) fn accept(answer: &str, offered: &Negotiated) -> Result<(Negotiated, Remote), OfferError> {
+    negotiate::accept(&parse::parse(answer)?, offered)
+}
+
+/// Writes the answer to an offer on which this was decided.
+pub(crate) fn write_answer(agreed: &Negotiated, local: &Local<'_>) -> String {
+    write::description(agreed, local, write::OfferPart::Answer)
+}
+
+/// Prepares what a client offers: every m-line with this side's codecs, extensions and streams.
+pub(crate) fn offer(lines: Vec<Line>) -> Negotiated {
+    let has_data = lines.iter().any(|line| line.kind == Kind::Data);
+    let extensions = ExtensionIds {
+        mid: 1,
+        rid: 2,
+        repaired_rid: 3,
+        transport_sequence: 4,
+        absolute_send_time: 5,
+        audio_level: 6,
+        orientation: 7,
+    };
+    Negotiated {
+        lines,
+        extensions,
+        sctp_port: has_data.then_some(5000),
+        max_message_size: 65_536,
+        is_reduced_rtcp: true,
+    }
+}
+
+/// Writes what [`offer`] prepared.
+pub(crate) fn write_offer(offered: &Negotiated, local: &Local<'_>) -> String {
+    write::description(offered, local, write::OfferPart::Offer)
 }
