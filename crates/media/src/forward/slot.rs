@@ -19,6 +19,8 @@ pub(crate) enum Carries {
     Nothing,
     /// A track, by its index.
     Track(u32),
+    /// The mix of everybody else's voices.
+    Mix,
 }
 
 /// Chance for a slot's first numbers.
@@ -67,6 +69,8 @@ pub(crate) struct Slot {
     target: Option<u8>,
     /// The highest temporal layer that is sent.
     temporal: u8,
+    /// Number of the last packet that was made here.
+    generated: u64,
     packets: u32,
     packets_reported: u32,
     bytes: u32,
@@ -89,6 +93,7 @@ impl Slot {
             current: None,
             target: None,
             temporal: u8::MAX,
+            generated: 1 << 16,
             packets: 0,
             packets_reported: 0,
             bytes: 0,
@@ -126,6 +131,12 @@ impl Slot {
         self.current = None;
         self.target = None;
         self.temporal = u8::MAX;
+    }
+
+    /// Puts the mix into the slot.
+    pub(crate) fn put_mix(&mut self) {
+        self.clear();
+        self.carries = Carries::Mix;
     }
 
     /// Takes out what is in it.
@@ -209,10 +220,15 @@ impl Slot {
     /// - `begins`: it is the first of its source.
     pub(crate) fn generate(&mut self, packet: &Kept, codec: &Codec, begins: bool, now: Time) -> Option<Passed> {
         self.payload_type = codec.payload_type;
+        self.generated += 1;
+        let mut packet = *packet;
+        packet.sequence = self.generated;
+        let begins = begins || self.current.is_none();
         if begins {
-            self.rewriter.begin(packet, self.clock_rate(), None, now);
+            self.rewriter.begin(&packet, self.clock_rate(), None, now);
+            self.current = Some(0);
         }
-        let numbers = self.rewriter.pass(packet, now)?;
+        let numbers = self.rewriter.pass(&packet, now)?;
         self.packets = self.packets.wrapping_add(1);
         self.bytes = self.bytes.wrapping_add(u32::from(packet.length));
         Some(Passed { numbers, is_marked: packet.is_marked || begins, is_late_beginning: false })

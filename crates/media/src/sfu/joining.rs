@@ -259,6 +259,10 @@ impl Sfu {
             && let Some(conference) = remove(&mut self.conferences, &mut self.free_conferences, index)
         {
             self.by_id.remove(&conference.id);
+            for track in conference.mixing.made {
+                remove(&mut self.tracks, &mut self.free_tracks, track);
+                self.dirty.retain(|other| *other != track);
+            }
         }
     }
 

@@ -63,8 +63,9 @@ pub(crate) struct Seat {
     pub(super) messages: super::messages::Messages,
     /// For whom the echo test is.
     pub(super) echo: Option<Box<Echo>>,
-    /// How it receives at present.
+    /// How it receives at present, and whether that was told.
     pub(super) receives: Mode,
+    pub(super) is_mode_told: bool,
 }
 
 impl Seat {
@@ -106,6 +107,7 @@ impl Seat {
             messages: super::messages::Messages::default(),
             echo: None,
             receives: Mode::Forwarded,
+            is_mode_told: false,
         };
         seat.describe_slots(chance);
         seat
