@@ -36,7 +36,7 @@ enum Coder {
     },
     G711 {
         law: Law,
-        down: Down,
+        down: Box<Down>,
         sound: Vec<f32>,
     },
     /// The library had no memory; nothing is sent.

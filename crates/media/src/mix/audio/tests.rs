@@ -335,7 +335,7 @@ fn best_likeness(ideal: &[f32], heard: &[f32]) -> (usize, f32) {
     let ratio = |delay: usize| {
         let (mut sum, mut count) = (0.0, 0);
         // By then the delay has settled.
-        for from in (96_000..ideal.len() - 48 * 100 - 960).step_by(960) {
+        for from in (96_000..ideal.len() - 48 * 100 - 960).step_by(1920) {
             let (mut signal, mut noise) = (1e-9, 1e-9);
             for n in from..from + 960 {
                 signal += ideal[n] * ideal[n];
@@ -346,7 +346,7 @@ fn best_likeness(ideal: &[f32], heard: &[f32]) -> (usize, f32) {
         }
         sum / count as f32
     };
-    let coarse = (0..48 * 100).step_by(8).max_by(|a, b| ratio(*a).total_cmp(&ratio(*b))).unwrap();
-    let best = (coarse.saturating_sub(8)..coarse + 8).max_by(|a, b| ratio(*a).total_cmp(&ratio(*b))).unwrap();
+    let coarse = (0..48 * 60).step_by(12).max_by(|a, b| ratio(*a).total_cmp(&ratio(*b))).unwrap();
+    let best = (coarse.saturating_sub(12)..coarse + 12).max_by(|a, b| ratio(*a).total_cmp(&ratio(*b))).unwrap();
     (best, ratio(best))
 }

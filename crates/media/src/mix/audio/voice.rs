@@ -86,7 +86,7 @@ enum Coder {
     Opus(opus::Decoder),
     G711 {
         law: Law,
-        up: Up,
+        up: Box<Up>,
         history: Vec<f32>,
     },
     /// The library had no memory; the voice is not heard.

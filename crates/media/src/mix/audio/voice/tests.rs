@@ -133,7 +133,7 @@ fn the_delay_shrinks_when_jitter_is_over() {
 fn clocks_that_drift_apart_make_neither_gaps_nor_delay() {
     for drift in [-300e-6, 300e-6] {
         let mut chance = Chance(11);
-        let run = play(6000, drift, |_| Some(i64::from(chance.below(10 * 48))));
+        let run = play(3000, drift, |_| Some(i64::from(chance.below(10 * 48))));
         assert!(run.concealed() < 0.5, "{drift}: {run:?}");
         assert!(run.longest < 120 && run.waiting < 60.0, "{drift}: {run:?}");
     }
