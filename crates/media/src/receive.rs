@@ -260,7 +260,7 @@ impl Track {
     pub(crate) fn want_key(&mut self, layer: u8) {
         if self.kind == Kind::Video
             && let Some(layer) = self.layer_mut(layer)
-            && !layer.is_key_wanted
+            && (!layer.is_key_wanted || layer.key_tries >= KEY_TRIES)
         {
             layer.is_key_wanted = true;
             layer.key_tries = 0;

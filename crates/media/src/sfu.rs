@@ -286,3 +286,6 @@ fn remove<T>(arena: &mut [Option<Box<T>>], free: &mut Vec<u32>, index: u32) -> O
     free.push(index);
     Some(value)
 }
+
+#[cfg(test)]
+mod tests;

@@ -60,6 +60,8 @@ pub(crate) struct Slot {
     payload_type: u8,
     rtx_payload_type: Option<u8>,
     has_nack: bool,
+    /// Whether the receiver feeds back when its packets came.
+    feeds_back: bool,
     rewriter: Rewriter,
     history: History,
     rtx_sequence: u16,
@@ -87,6 +89,7 @@ impl Slot {
             payload_type: 0,
             rtx_payload_type: None,
             has_nack: false,
+            feeds_back: false,
             rewriter: Rewriter::new(key.sequence, key.timestamp),
             history: History::default(),
             rtx_sequence: key.rtx_sequence,
@@ -128,6 +131,7 @@ impl Slot {
         self.payload_type = codec.payload_type;
         self.rtx_payload_type = codec.rtx;
         self.has_nack = codec.has_nack;
+        self.feeds_back = codec.has_transport_feedback;
         self.current = None;
         self.target = None;
         self.temporal = u8::MAX;
@@ -220,6 +224,7 @@ impl Slot {
     /// - `begins`: it is the first of its source.
     pub(crate) fn generate(&mut self, packet: &Kept, codec: &Codec, begins: bool, now: Time) -> Option<Passed> {
         self.payload_type = codec.payload_type;
+        self.feeds_back = codec.has_transport_feedback;
         self.generated += 1;
         let mut packet = *packet;
         packet.sequence = self.generated;
@@ -276,6 +281,11 @@ impl Slot {
         self.current?;
         let (timestamp, _) = self.rewriter.stands_at()?;
         Some(Header { payload_type, sequence: self.next_repair(), timestamp, ssrc, ..Header::default() })
+    }
+
+    /// Whether the receiver feeds back when its packets came.
+    pub(crate) fn feeds_back(&self) -> bool {
+        self.feeds_back
     }
 
     /// The payload type of what it carries.

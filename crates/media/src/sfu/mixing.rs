@@ -116,8 +116,7 @@ impl Sfu {
             Mode::Forwarded | Mode::Mixed => mode,
             Mode::Auto => {
                 let is_single = hears == 1 && sees <= 1 && voices > 1;
-                let limit = if seat.receives == Mode::Mixed { ENOUGH } else { LITTLE };
-                let is_poor = hears > 0 && voices > 2 && seat.estimator.estimate() < limit;
+                let is_poor = hears > 0 && voices > 2 && seat.is_poor;
                 if is_single || is_poor { Mode::Mixed } else { Mode::Forwarded }
             }
         }
@@ -492,6 +491,13 @@ impl Sfu {
             seat.slots.iter_mut().for_each(|slot| slot.forget(track));
         }
     }
+}
+
+/// Judges whether a receiver's path carries so little that one mixed stream is better; says whether that changed.
+pub(super) fn follow_poverty(seat: &mut Seat) -> bool {
+    let limit = if seat.is_poor { ENOUGH } else { LITTLE };
+    let is_poor = seat.estimator.estimate() < limit;
+    core::mem::replace(&mut seat.is_poor, is_poor) != is_poor
 }
 
 /// The codec of a track, as the composer knows it.

@@ -30,6 +30,9 @@ const QUALITY: u32 = 50;
 /// The least time between two allocations of one receiver, unless its path carries less than what is sent.
 const CALM: Duration = Duration::from_millis(250);
 
+/// How many voices are candidates for slots; more than twice the slots that any client offers.
+const MOST_VOICES: usize = 40;
+
 /// A voice, as allocation counts it.
 const VOICE: Bitrate = Bitrate::from_kilobits(40);
 
@@ -88,6 +91,7 @@ impl Sfu {
         }
         for at in &seats {
             self.share_out(*at, now);
+            has_changed |= self.seat_mut(*at).is_some_and(super::mixing::follow_poverty);
         }
         for at in &seats {
             let Some(seat) = self.seats[*at as usize].as_deref() else { continue };
@@ -141,6 +145,11 @@ impl Sfu {
                 let offered = Offered { track: at, participant: *who, source: track.source, format, rank };
                 if track.kind == Kind::Audio { &mut voices } else { &mut pictures }.push(offered);
             }
+        }
+        if voices.len() > MOST_VOICES {
+            // Whoever is far down the list gets no slot of anybody.
+            voices.sort_by_key(|voice| (core::cmp::Reverse(voice.rank), voice.track));
+            voices.truncate(MOST_VOICES);
         }
         for (who, at) in order {
             let Some(mode) = self.conference(index).and_then(|c| c.participants.get(&who)).map(|p| p.mode) else { continue };
@@ -248,7 +257,7 @@ impl Sfu {
         seat.allocated_at = now;
         let mut candidates = Vec::with_capacity(seat.pictures.len());
         let mut slots = Vec::with_capacity(seat.pictures.len());
-        for chosen in &seat.pictures {
+        for chosen in seat.pictures.iter().filter(|_| !seat.is_interrupted) {
             let Some(slot) = seat.slots.iter().position(|slot| slot.carries() == Carries::Track(chosen.track)) else {
                 continue;
             };
@@ -264,6 +273,9 @@ impl Sfu {
         let sum = allocate(&candidates, seat.estimator.estimate(), voices, decisions);
         seat.allocated = sum.rate;
         seat.wanted = sum.wanted;
+        if seat.is_interrupted && seat.receives != Mode::Mixed {
+            seat.slots.iter_mut().filter(|slot| slot.kind == Kind::Video).for_each(|slot| drop(slot.aim(None)));
+        }
         let mut asked: Vec<(u32, u8)> = Vec::new();
         for ((slot, track), decision) in slots.into_iter().zip(decisions.iter()) {
             let slot = &mut seat.slots[slot];

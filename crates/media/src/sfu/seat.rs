@@ -66,6 +66,10 @@ pub(crate) struct Seat {
     /// How it receives at present, and whether that was told.
     pub(super) receives: Mode,
     pub(super) is_mode_told: bool,
+    /// Nothing was heard of it for a while.
+    pub(super) is_interrupted: bool,
+    /// Its path carries so little that one mixed stream is better.
+    pub(super) is_poor: bool,
 }
 
 impl Seat {
@@ -108,6 +112,8 @@ impl Seat {
             echo: None,
             receives: Mode::Forwarded,
             is_mode_told: false,
+            is_interrupted: false,
+            is_poor: false,
         };
         seat.describe_slots(chance);
         seat
