@@ -22,7 +22,7 @@ use crate::command::Source;
 use crate::peer;
 use crate::picture;
 use crate::rtp::{Header, Layout};
-use crate::sdp::{Codec, Format, FormatName, Kind, LineIndex};
+use crate::sdp::{Codec, Format, FormatName, Kind};
 use meter::Meter;
 use missing::{Missing, Verdict};
 use reception::{Arrived, Reception};
@@ -109,7 +109,6 @@ pub(crate) struct Track {
     pub(crate) participant: ParticipantId,
     pub(crate) source: Source,
     pub(crate) kind: Kind,
-    pub(crate) line: LineIndex,
     /// What it is encoded with, once a packet came.
     pub(crate) format: Option<Format>,
     has_nack: bool,
@@ -133,13 +132,12 @@ pub(crate) struct Track {
 }
 
 impl Track {
-    pub(crate) fn new(seat: u32, participant: ParticipantId, source: Source, kind: Kind, line: LineIndex) -> Track {
+    pub(crate) fn new(seat: u32, participant: ParticipantId, source: Source, kind: Kind) -> Track {
         Track {
             seat,
             participant,
             source,
             kind,
-            line,
             format: None,
             has_nack: false,
             layers: [const { None }; MAX_LAYERS],
@@ -201,7 +199,8 @@ impl Track {
         let was_empty = self.pending.is_empty();
         for (n, payload) in payloads.iter().enumerate() {
             let number = self.layers[0].as_deref().map_or(0, |layer| (layer.highest() as u16).wrapping_add(1));
-            let header = Header { is_marked: n + 1 == payloads.len(), sequence: number, timestamp, ..Header::default() };
+            let header =
+                Header { is_marked: n + 1 == payloads.len(), sequence: number, timestamp, ..Header::default() };
             let rtp = peer::Rtp { header, layout: Layout { payload: payload.len(), ..Layout::default() }, track: None };
             let layer = self.layers[0].get_or_insert_with(|| Box::new(Layer::new(&rtp, Kind::Video, now)));
             if let Some(sequence) = layer.take(&rtp, payload, format.name(), false, now)
@@ -344,11 +343,6 @@ impl Layer {
         now - self.heard < silent
     }
 
-    /// How fast it comes.
-    pub(crate) fn rate(&self, now: Time) -> Bitrate {
-        self.meter.rate(now)
-    }
-
     /// What a report about it says.
     pub(crate) fn report(&mut self) -> Block {
         let block = self.reception.report();
@@ -359,11 +353,6 @@ impl Layer {
     /// Share of packets that were lost lately, 0..=1.
     pub(crate) fn lost_share(&self) -> f64 {
         self.lost_share
-    }
-
-    /// Memory of its packets, in bytes.
-    pub(crate) fn footprint(&self) -> usize {
-        self.store.footprint()
     }
 
     /// Where the wall clock of the sender stood when a packet was captured, in microseconds of its own; from its reports.

@@ -59,7 +59,6 @@ pub(crate) struct Slot {
     /// How packets of what it carries are numbered for this receiver.
     payload_type: u8,
     rtx_payload_type: Option<u8>,
-    has_nack: bool,
     /// Whether the receiver feeds back when its packets came.
     feeds_back: bool,
     rewriter: Rewriter,
@@ -88,7 +87,6 @@ impl Slot {
             carries: Carries::Nothing,
             payload_type: 0,
             rtx_payload_type: None,
-            has_nack: false,
             feeds_back: false,
             rewriter: Rewriter::new(key.sequence, key.timestamp),
             history: History::default(),
@@ -130,7 +128,6 @@ impl Slot {
         self.carries = Carries::Track(track);
         self.payload_type = codec.payload_type;
         self.rtx_payload_type = codec.rtx;
-        self.has_nack = codec.has_nack;
         self.feeds_back = codec.has_transport_feedback;
         self.current = None;
         self.target = None;
@@ -204,7 +201,7 @@ impl Slot {
             return None;
         }
         let numbers = self.rewriter.pass(packet, now)?;
-        if self.has_nack && self.kind == Kind::Video {
+        if self.kind == Kind::Video {
             if self.history.has(numbers.sequence) {
                 return None;
             }
@@ -275,11 +272,10 @@ impl Slot {
         Some(Repeated { again, payload_type, ssrc, sequence: self.next_repair() })
     }
 
-    /// The header of a packet of padding, on the retransmission stream of what is being sent (RFC 4588 has nothing against empty ones).
+    /// The header of a packet of padding, on the retransmission stream of what it carries (RFC 4588 has nothing against empty ones).
     pub(crate) fn padding(&mut self) -> Option<Header> {
         let (payload_type, ssrc) = (self.rtx_payload_type?, self.stream.rtx?);
-        self.current?;
-        let (timestamp, _) = self.rewriter.stands_at()?;
+        let (timestamp, _) = self.rewriter.stands_at().unwrap_or_default();
         Some(Header { payload_type, sequence: self.next_repair(), timestamp, ssrc, ..Header::default() })
     }
 

@@ -177,11 +177,10 @@ fn pass(
     let Some(passed) = slot.forward(kept, packet.layer, layer, before, now) else { return };
     stats.forwarded += u64::from(send_passed(seat, packet.slot, kept, payload, passed, to, out, now));
     if passed.is_late_beginning {
-        // The first packet of a key picture came last: what came before it was passed over and follows.
+        // The first packet of a key picture came last: what came before it was passed over and follows. Those that are pending go
+        // with it; the slot's memory sees to it that none is sent twice.
         for sequence in packet.sequence + 1..=layer.highest() {
-            let is_pending =
-                track.pending.iter().any(|(other, pending)| *other == packet.layer && *pending == sequence);
-            let (false, Some((kept, payload))) = (is_pending, layer.find(sequence)) else { continue };
+            let Some((kept, payload)) = layer.find(sequence) else { continue };
             let Some(slot) = seat.slots.get_mut(usize::from(packet.slot)) else { return };
             let Some(passed) = slot.forward(kept, packet.layer, layer, None, now) else { continue };
             stats.forwarded += u64::from(send_passed(seat, packet.slot, kept, payload, passed, to, out, now));

@@ -17,7 +17,8 @@ fn joins_that_never_finish_are_bounded_and_forgotten() {
         let conference = crate::ConferenceId(centrale_model::CallId::from_u128(u128::from(n / 10)));
         let participant = who(n as usize);
         let (display_name, rights, mode) = (None, Rights::ALL, Mode::Auto);
-        let join = Command::Join { conference, participant, epoch: 1, display_name, offer, rights, mode, is_echo: false };
+        let join =
+            Command::Join { conference, participant, epoch: 1, display_name, offer, rights, mode, is_echo: false };
         refused += usize::from(world.ask(join, participant, 1) == Err(RefusedBecause::Full));
     }
     assert_eq!((refused, world.sfu.peers()), (100, 500));
@@ -67,7 +68,8 @@ fn strangers_and_replays_change_nothing() {
     world.run(500);
     let client = &mut world.clients[0];
     client.tick(world.now + Duration::from_millis(20));
-    let datagram = client.outbox.iter().find(|bytes| bytes[0] >> 6 == 2 && bytes[1] < 192 | 128).cloned().expect("a packet");
+    let datagram =
+        client.outbox.iter().find(|bytes| bytes[0] >> 6 == 2 && bytes[1] < 192 | 128).cloned().expect("a packet");
     let from = client.address;
     let before = world.sfu.stats();
     world.intrude(from, datagram.clone());
