@@ -2,13 +2,17 @@
 //!
 //! ```sh
 //! cargo run -p centrale-media --example peer_echo            # prints its address
-//! tests/interop/chromium.py http://127.0.0.1:PORT            # or aiortc.py, or open the address in a browser
+//! tests/interop/browser.py chromium path/to/peer_echo        # or aiortc_client.py, or open the address in a browser
 //! ```
 //!
+//! Arguments: the IP address for media, the address for HTTP; both default to loopback.
 //! `POST /offer` is answered with an answer, `POST /again` is for the last client's next offer, `GET /stats` says what was seen.
-//! Loopback only.
 
-#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "an example is a shell: it has sockets and a clock")]
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "an example is a shell: it has sockets and a clock"
+)]
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -32,9 +36,10 @@ const KEY_FRAMES: Duration = Duration::from_secs(2);
 const FEEDBACK: Duration = Duration::from_millis(50);
 
 fn main() -> std::io::Result<()> {
-    let udp = UdpSocket::bind("127.0.0.1:0")?;
+    let argument = |nth, or: &str| std::env::args().nth(nth).unwrap_or_else(|| or.to_owned());
+    let udp = UdpSocket::bind((argument(1, "127.0.0.1"), 0))?;
     udp.set_read_timeout(Some(Duration::from_millis(2)))?;
-    let tcp = TcpListener::bind(std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:0".to_owned()))?;
+    let tcp = TcpListener::bind(argument(2, "127.0.0.1:0"))?;
     tcp.set_nonblocking(true)?;
     println!("http://{}", tcp.local_addr()?);
     let epoch = Instant::now();
@@ -101,7 +106,9 @@ impl Server {
                 }
                 continue;
             };
-            let length_line = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(str::to_owned));
+            let length_line = head
+                .lines()
+                .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:").map(str::to_owned));
             let wanted: usize = length_line.and_then(|n| n.trim().parse().ok()).unwrap_or(0);
             if body.len() >= wanted || length == 0 {
                 break (head.to_owned(), body.to_owned());
@@ -228,7 +235,9 @@ impl Server {
                     seat.messages += 1;
                     let _ = seat.peer.send(channel, message.is_text, &message.bytes, now);
                 }
-                Output::ChannelOpened(opened) => seat.events.push(format!("opened {} {}", opened.channel.0, opened.label)),
+                Output::ChannelOpened(opened) => {
+                    seat.events.push(format!("opened {} {}", opened.channel.0, opened.label))
+                }
                 other => seat.events.push(format!("{other:?}")),
             }
         }
@@ -256,7 +265,8 @@ impl Seat {
         let Some(to) = agreed.lines.iter().position(|other| other.kind == line.kind && other.sends) else { return };
         let out = &agreed.lines[to];
         let Some((codec, _)) = line.codec(rtp.header.payload_type) else { return };
-        let (Some(codec), Some(stream), Some(path)) = (out.codec_for(&codec.format), out.stream, self.peer.path()) else {
+        let (Some(codec), Some(stream), Some(path)) = (out.codec_for(&codec.format), out.stream, self.peer.path())
+        else {
             return;
         };
         let (offset, source) = *self.sending.entry(to as u8).or_insert((rtp.header.sequence, rtp.header.ssrc));
@@ -284,7 +294,9 @@ impl Seat {
     fn feed_back(&mut self, udp: &UdpSocket, rtcp: &mut Vec<u8>) {
         let Some(path) = self.peer.path() else { return };
         let arrivals = core::mem::take(&mut self.arrivals);
-        let (Some((first, _)), Some((last, _))) = (arrivals.first_key_value(), arrivals.last_key_value()) else { return };
+        let (Some((first, _)), Some((last, _))) = (arrivals.first_key_value(), arrivals.last_key_value()) else {
+            return;
+        };
         if last - first > 300 {
             return;
         }
