@@ -76,15 +76,15 @@ pub(crate) struct Layer {
     missing: Missing,
     store: Store,
     meter: Meter,
+    /// The same of its temporal base alone.
+    base: Meter,
     /// When the last packet came.
     pub(crate) heard: Time,
     pub(crate) reported: Option<Reported>,
     /// Width and height, where key pictures say it.
     pub(crate) size: Option<(u16, u16)>,
     /// Highest temporal layer that was seen.
-    pub(crate) temporal: u8,
-    /// Highest spatial layer that was seen (VP9).
-    pub(crate) spatial: u8,
+    temporal: u8,
     lost_share: f64,
     is_key_wanted: bool,
     key_tries: u8,
@@ -240,6 +240,7 @@ impl Track {
                 let rung = Rung {
                     layer: n as u8,
                     rate: layer.meter.rate(now),
+                    base: (layer.temporal > 0).then(|| layer.base.rate(now)),
                     height: layer.size.map(|(width, height)| width.min(height)),
                 };
                 ladder.rungs[ladder.count] = rung;
@@ -272,6 +273,8 @@ impl Track {
 pub(crate) struct Rung {
     pub(crate) layer: u8,
     pub(crate) rate: Bitrate,
+    /// The rate of its temporal base alone, where it has more temporal layers than that.
+    pub(crate) base: Option<Bitrate>,
     /// The shorter side of the picture, when it is known.
     pub(crate) height: Option<u16>,
 }
@@ -298,7 +301,8 @@ impl Ladder {
 }
 
 impl Layer {
-    fn new(rtp: &peer::Rtp, kind: Kind, now: Time) -> Layer {
+    /// The stream that begins with this packet, which is not taken yet.
+    pub(crate) fn new(rtp: &peer::Rtp, kind: Kind, now: Time) -> Layer {
         let (clock_rate, limits) = match kind {
             Kind::Audio => (48_000, store::AUDIO),
             Kind::Video | Kind::Data => (90_000, store::VIDEO),
@@ -309,11 +313,11 @@ impl Layer {
             missing: Missing::default(),
             store: Store::new(limits),
             meter: Meter::default(),
+            base: Meter::default(),
             heard: now,
             reported: None,
             size: None,
             temporal: 0,
-            spatial: 0,
             lost_share: 0.0,
             is_key_wanted: false,
             key_tries: 0,
@@ -419,7 +423,9 @@ impl Layer {
         if format != FormatName::Opus {
             kept.picture = picture::look(format, payload);
             self.temporal = self.temporal.max(kept.picture.temporal);
-            self.spatial = self.spatial.max(kept.picture.spatial);
+            if kept.picture.temporal == 0 {
+                self.base.take(payload.len(), now);
+            }
             if kept.picture.is_key {
                 self.is_key_wanted = false;
                 self.size = kept.picture.size.or(self.size);

@@ -286,6 +286,7 @@ impl Sfu {
         for ((slot, track), decision) in slots.into_iter().zip(decisions.iter()) {
             let slot = &mut seat.slots[slot];
             let needs_key = slot.aim(decision.layer) || slot.awaits_key().is_some();
+            slot.thin(decision.is_base_only);
             if let Some(track) = self.tracks[track as usize].as_deref_mut() {
                 for layer in [slot.current(), slot.target()].into_iter().flatten() {
                     track.wanted |= 1 << layer;

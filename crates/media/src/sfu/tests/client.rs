@@ -225,6 +225,9 @@ impl Client {
         got.repaired += usize::from(is_repair);
         got.markers += usize::from(header.is_marked);
         got.last_at = now;
+        if payload.len() < 19 {
+            return; // Nonsense of a hostile client.
+        }
         match kind {
             Kind::Audio => *got.by_sender.entry(payload[0]).or_default() += 1,
             Kind::Video => {
@@ -305,6 +308,29 @@ impl Client {
             buffer.truncate(length);
             self.outbox.push_back(buffer);
         }
+    }
+
+    /// A packet of a stream (or of its repairs) with any number and payload.
+    pub(super) fn nonsense(&mut self, sending: usize, sequence: u16, is_repair: bool, payload: &[u8]) {
+        let sending = &self.sending[sending];
+        let mid = self.peer.negotiated().lines[usize::from(sending.line.0)].mid.clone();
+        let rid = sending.rid.clone().unwrap_or_default();
+        let names = format!("{rid}{mid}");
+        let rid = Span::part(0..rid.len()).filter(|_| !rid.is_empty());
+        let extensions = Extensions {
+            rid: rid.filter(|_| !is_repair),
+            repaired_rid: rid.filter(|_| is_repair),
+            mid: Span::part(names.len() - mid.len()..names.len()),
+            transport_sequence: Some(sequence.wrapping_mul(31)),
+            ..Extensions::default()
+        };
+        let (ssrc, payload_type) = match (is_repair, sending.rtx_payload_type) {
+            (true, Some(rtx)) => (sending.rtx_ssrc, rtx),
+            _ => (sending.ssrc, sending.payload_type),
+        };
+        let header =
+            Header { payload_type, sequence, timestamp: u32::from(sequence) << 9, ssrc, extensions, is_marked: false };
+        self.transmit(&header, names.as_bytes(), payload, Time::ZERO);
     }
 
     pub(super) fn say(&mut self, text: &str, now: Time) {
