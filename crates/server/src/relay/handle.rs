@@ -9,15 +9,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use centrale_model::{Time, Timestamp};
-use centrale_relay::{Config, Family, Stats, Usage};
+use centrale_relay::{Config, Fact, Family, Stats};
 
 use super::config::RelayConfig;
 use super::listen;
 use super::ready::Waker;
 use super::worker::{Sockets, Terms, Worker};
 
-/// Takes usage records. Called on a worker's thread: it must not wait. Push into a bounded channel and count what does not fit.
-pub(super) type UsageSink = Arc<dyn Fn(Usage) + Send + Sync>;
+/// Takes usage records and refusals. Called on a worker's thread: it must not wait. Push into a bounded channel and count what does not fit.
+pub(super) type UsageSink = Arc<dyn Fn(Fact) + Send + Sync>;
 
 /// The certificate in use; a lock that is taken once per TLS connection.
 pub(super) type TlsConfig = Arc<Mutex<Option<Arc<rustls::ServerConfig>>>>;
@@ -115,11 +115,11 @@ pub(crate) struct RelayHandle {
 
 /// Opens every socket and starts the workers.
 ///
-/// - `sink`: takes usage records; called on the workers' threads, so it must not wait.
+/// - `sink`: takes usage records and refusals; called on the workers' threads, so it must not wait.
 ///
 /// # Errors
 /// Whatever kept a socket from opening.
-pub(crate) fn start(config: RelayConfig, sink: impl Fn(Usage) + Send + Sync + 'static) -> io::Result<RelayHandle> {
+pub(crate) fn start(config: RelayConfig, sink: impl Fn(Fact) + Send + Sync + 'static) -> io::Result<RelayHandle> {
     let count = match config.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers,
