@@ -7,12 +7,14 @@
 mod bytes;
 mod call;
 mod media;
+mod mix;
 pub mod reach;
 mod relay;
 mod stun;
 
 pub use call::call_machine;
 pub use media::{media_description, media_packets, media_peer};
+pub use mix::media_mix;
 pub use relay::relay_server;
 pub use stun::stun_parse;
 
@@ -31,5 +33,6 @@ pub const TARGETS: &[Target] = &[
     Target { name: "call_machine", run: call_machine, seeds: call::seeds, cost: 1 },
     Target { name: "media_description", run: media_description, seeds: media::descriptions, cost: 1 },
     Target { name: "media_packets", run: media_packets, seeds: media::packets, cost: 1 },
+    Target { name: "media_mix", run: media_mix, seeds: mix::seeds, cost: 500 },
     Target { name: "media_peer", run: media_peer, seeds: media::plans, cost: 50 },
 ];

@@ -403,7 +403,7 @@ mod tests {
     fn a_sender_that_begins_anew_goes_on_without_a_jump() {
         let (mut slot, mut layer) = (slot(), layer());
         slot.aim(Some(0));
-        let mut sent = |slot: &mut Slot, layer: &Layer, sequence, is_key| {
+        let sent = |slot: &mut Slot, layer: &Layer, sequence, is_key| {
             slot.forward(&packet(sequence, 0, is_key, false), 0, layer, None, Time::from_millis(40))
                 .map(|passed| passed.numbers)
         };
