@@ -65,7 +65,7 @@ fn drive(target: &Target, inputs: u64, seed: u64) -> bool {
     }
     let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
     let mut made = 0;
-    while count < inputs {
+    while count < inputs / target.cost {
         let bytes = match chance.below(4) {
             0 => chance.bytes(),
             _ => mutate(&pool, &mut chance),

@@ -68,30 +68,6 @@ pub struct Want {
     pub height: u32,
 }
 
-/// To whom a data message goes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum DataTarget {
-    /// Everybody else.
-    Everyone,
-    /// These, at most 64 (B-DATA-8).
-    These(Vec<ParticipantId>),
-}
-
-/// What one receiving slot of a peer carries at the moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Placement {
-    /// Nothing.
-    Empty,
-    /// A participant's track.
-    Track(ParticipantId, Source),
-    /// The mix of everybody else's voices.
-    Mix,
-    /// The composed picture.
-    Composition,
-}
-
 /// What the exchange tells the media processor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "type", rename_all_fields = "camelCase")]

@@ -40,7 +40,7 @@ mod speakers;
 mod timers;
 
 pub use command::{
-    Command, ConferenceId, DataTarget, Event, Mode, Placement, RefusedBecause, Rights, Source, Summary, Want,
+    Command, ConferenceId, Event, Mode, RefusedBecause, Rights, Source, Summary, Want,
 };
 pub use mixing::Job;
 pub use sfu::{Settings, Sfu, Stats, Why};

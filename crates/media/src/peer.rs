@@ -17,6 +17,7 @@
 
 mod agent;
 mod answer;
+mod channels;
 mod config;
 mod dial;
 mod route;

@@ -73,6 +73,8 @@ pub(crate) struct Reported {
 pub(crate) struct Layer {
     pub(crate) ssrc: u32,
     reception: Reception,
+    /// The number at which it began anew, 0 if it never did: what was sent of it before does not go on there.
+    pub(crate) begin: u64,
     missing: Missing,
     store: Store,
     meter: Meter,
@@ -172,10 +174,10 @@ impl Track {
             let is_repaired = self.has_nack && self.kind == Kind::Video && self.wanted & 1 << layer != 0;
             let kind = self.kind;
             let slot = &mut self.layers[place];
-            if slot.as_ref().is_some_and(|stream| stream.ssrc != rtp.header.ssrc) {
-                *slot = None;
-            }
             received.is_awake = slot.as_ref().is_none_or(|stream| !stream.is_active(kind, now));
+            if let Some(stream) = slot.as_mut().filter(|stream| stream.ssrc != rtp.header.ssrc) {
+                **stream = stream.replaced(rtp, kind, now);
+            }
             let stream = slot.get_or_insert_with(|| Box::new(Layer::new(rtp, kind, now)));
             let before = stream.attention();
             let sequence = stream.take(rtp, payload, codec.format.name(), is_repaired, now);
@@ -310,6 +312,7 @@ impl Layer {
         Layer {
             ssrc: rtp.header.ssrc,
             reception: Reception::new(rtp.header.sequence, clock_rate),
+            begin: 0,
             missing: Missing::default(),
             store: Store::new(limits),
             meter: Meter::default(),
@@ -323,6 +326,12 @@ impl Layer {
             key_tries: 0,
             key_asked: None,
         }
+    }
+
+    /// The stream that takes this one's place under another SSRC.
+    fn replaced(&self, rtp: &peer::Rtp, kind: Kind, now: Time) -> Layer {
+        let reception = Reception::after(&self.reception, rtp.header.sequence);
+        Layer { begin: reception.highest(), reception, size: self.size, ..Layer::new(rtp, kind, now) }
     }
 
     /// A packet that is kept, and its payload.
@@ -395,6 +404,7 @@ impl Layer {
             }
             Arrived::Anew { sequence } => {
                 self.missing.clear();
+                self.begin = sequence;
                 sequence
             }
             Arrived::Odd => return None,

@@ -150,6 +150,11 @@ impl Rewriter {
         self.change(change);
     }
 
+    /// The first number of the source.
+    pub(crate) fn begin_of_source(&self) -> u64 {
+        self.begin
+    }
+
     /// Where media time stands: the last timestamp and when it was sent.
     pub(crate) fn stands_at(&self) -> Option<(u32, Time)> {
         Some((self.last.timestamp, self.last.at?))

@@ -200,6 +200,10 @@ impl Slot {
             }
             return None;
         }
+        if self.current == Some(layer) && self.rewriter.begin_of_source() < stream.begin {
+            // The sender began anew: what it sends does not go on from what was sent before.
+            self.current = None;
+        }
         let mut begins = false;
         if self.current != Some(layer) {
             if self.target != Some(layer) || (self.kind == Kind::Video && !packet.picture.is_key) {
@@ -393,6 +397,23 @@ mod tests {
                 .map(|passed| passed.numbers.sequence)
         };
         assert_eq!([sent(10, false), sent(11, true), sent(12, false), sent(12, false)], [None, Some(1), Some(2), None]);
+    }
+
+    #[test]
+    fn a_sender_that_begins_anew_goes_on_without_a_jump() {
+        let (mut slot, mut layer) = (slot(), layer());
+        slot.aim(Some(0));
+        let sent = |slot: &mut Slot, layer: &Layer, sequence, is_key| {
+            slot.forward(&packet(sequence, 0, is_key, false), 0, layer, None, Time::from_millis(40))
+                .map(|passed| passed.numbers)
+        };
+        let first = sent(&mut slot, &layer, 0x1_0010, true).expect("sent");
+        layer.begin = 0x3_8000;
+        assert_eq!(sent(&mut slot, &layer, 0x3_8000, false), None);
+        assert_eq!(slot.awaits_key(), Some(0));
+        let next = sent(&mut slot, &layer, 0x3_8001, true).expect("sent");
+        assert_eq!(next.sequence, first.sequence + 1);
+        assert!(next.timestamp.wrapping_sub(first.timestamp) < 90_000);
     }
 
     #[test]

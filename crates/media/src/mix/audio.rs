@@ -37,7 +37,7 @@ pub struct MixerSettings {
     pub complexity: u8,
     /// Bits per second of each Opus stream that goes out.
     pub bitrate: Bitrate,
-    /// At most this many voices at a time are heard, the loudest; nothing: all of them.
+    /// At most this many voices at a time are heard, the loudest, at least one; nothing: all of them.
     pub max_voices: Option<usize>,
     /// Sends nothing while there is nothing to hear (Opus discontinuous transmission).
     pub is_discontinuous: bool,
@@ -300,10 +300,10 @@ impl Mixer {
                 speaker.sound.copy_from_slice(&pulled);
             }
         }
-        let quietest = self.quietest_heard();
+        let last = self.last_heard();
         let mut sum = [0.0; FRAME_SAMPLES];
-        for speaker in self.speakers.values_mut() {
-            let is_chosen = speaker.rank().is_some_and(|rank| rank >= quietest);
+        for (id, speaker) in &mut self.speakers {
+            let is_chosen = speaker.rank().is_some_and(|rank| last.is_none_or(|last| (rank, *id) >= last));
             let aim = if is_chosen { 1.0 } else { 0.0 };
             let is_audible = is_chosen || speaker.gain > 0.0;
             if speaker.voice.is_untold() {
@@ -325,18 +325,16 @@ impl Mixer {
         sum
     }
 
-    /// The rank from which on voices are heard.
-    fn quietest_heard(&self) -> u16 {
+    /// The last of those who are heard, by rank and then by id; nothing: everybody who wants to is heard.
+    fn last_heard(&self) -> Option<(u16, ParticipantId)> {
         let limits = [self.settings.max_voices, self.strain.voices(self.settings.complexity)];
-        let Some(limit) = limits.into_iter().flatten().min() else { return 0 };
-        let mut ranks: Vec<u16> = self.speakers.values().filter_map(Speaker::rank).collect();
+        let limit = limits.into_iter().flatten().min()?.max(1);
+        let wanting = self.speakers.iter().filter_map(|(id, speaker)| Some((speaker.rank()?, *id)));
+        let mut ranks: Vec<(u16, ParticipantId)> = wanting.collect();
         if ranks.len() <= limit {
-            return 0;
+            return None;
         }
-        if limit == 0 {
-            return u16::MAX;
-        }
-        *ranks.select_nth_unstable_by(limit - 1, |a, b| b.cmp(a)).1
+        Some(*ranks.select_nth_unstable_by(limit - 1, |a, b| b.cmp(a)).1)
     }
 
     fn encode(&mut self, sum: &[f32; FRAME_SAMPLES]) {

@@ -379,6 +379,10 @@ impl Composer {
     fn schedule(&mut self, now: Time) {
         let beat = Duration::from_secs(1) / u32::from(self.settings.frame_rate);
         let slow = Duration::from_secs_f32((self.cost / MOST_LOAD).clamp(0.0, 1.0));
+        if now.since(self.due) > Duration::from_secs(1) {
+            // Nobody looked for a while.
+            self.due = now;
+        }
         self.due = self.due + beat.max(slow);
         while self.due <= now {
             self.due = self.due + beat;

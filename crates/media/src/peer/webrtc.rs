@@ -13,13 +13,13 @@ use super::{
     Arrived, CONNECT_WITHIN, Chance, CloseReason, Config, DatagramKind, GONE_AFTER, Host, INTERRUPTED_AFTER, Output,
     Rtp, kind,
 };
-use crate::data::{Association, ChannelId, DataError, Reliability};
+use crate::data::Association;
 use crate::dtls::Dtls;
 use crate::ice::Found;
 use crate::rtp::Header;
 use crate::sdp::{Fingerprint, FormatName, Negotiated};
 use crate::srtp::{Opened, Opener, Refused, Sealer, Side};
-use crate::{data, dtls, srtp};
+use crate::{dtls, srtp};
 
 /// One peer connection. See the [module](super).
 #[derive(Debug)]
@@ -32,20 +32,20 @@ pub struct Peer {
     pub(super) side: Side,
     /// Hashes of the other side's certificate, one of which must be right.
     pub(super) fingerprints: Vec<Fingerprint>,
-    dtls: Option<Box<Dtls>>,
+    pub(super) dtls: Option<Box<Dtls>>,
     /// Where the handshake came from, while no path is nominated.
     dtls_from: Option<SocketAddr>,
     srtp: Option<Box<Srtp>>,
-    data: Option<Box<Association>>,
-    has_control: bool,
-    phase: Phase,
+    pub(super) data: Option<Box<Association>>,
+    pub(super) has_control: bool,
+    pub(super) phase: Phase,
     /// When something genuine came last.
     heard: Time,
     is_interrupted: bool,
     /// When to look at `heard` again. It is not moved by each packet, so that packets cost no timer.
     look: Time,
     /// Bounded by what one call can cause: it is drained after each.
-    outputs: VecDeque<Output>,
+    pub(super) outputs: VecDeque<Output>,
     stats: Stats,
 }
 
@@ -57,7 +57,7 @@ struct Srtp {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+pub(super) enum Phase {
     /// Checks or handshake go on.
     Connecting,
     /// Packets can be sealed and opened.
@@ -162,50 +162,6 @@ impl Peer {
     /// Gives the length to send, or nothing: not connected, no room, or not an RTCP packet.
     pub fn seal_rtcp(&mut self, buffer: &mut [u8], length: usize) -> Option<usize> {
         self.srtp.as_mut()?.sealer.seal_rtcp(buffer, length)
-    }
-
-    /// Opens a data channel towards the other side; may be called before the association is up, and is then sent when it is.
-    ///
-    /// - `label`, `protocol`: at most [`crate::data::MAX_LABEL`] bytes.
-    ///
-    /// # Errors
-    /// `NotOpen` when the description has no data channels, `TooLong`, `TooMany`.
-    pub fn open_channel(
-        &mut self,
-        label: &str,
-        protocol: &str,
-        reliability: Reliability,
-        now: Time,
-    ) -> Result<ChannelId, DataError> {
-        let (instant, mut events) = (self.instant(now), Vec::new());
-        let opened = self.association()?.open(label, protocol, reliability, instant, &mut events);
-        self.data_events(events, now);
-        opened
-    }
-
-    /// Queues a message on an open channel. Empty messages are allowed (RFC 8831 §6.6).
-    ///
-    /// # Errors
-    /// `NotOpen`, `TooLong`, or `Full`: then nothing was queued.
-    pub fn send(&mut self, channel: ChannelId, is_text: bool, bytes: &[u8], now: Time) -> Result<(), DataError> {
-        let (instant, mut events) = (self.instant(now), Vec::new());
-        let sent = self.association()?.send(channel, is_text, bytes, instant, &mut events);
-        self.data_events(events, now);
-        sent
-    }
-
-    /// How many bytes wait to be sent on a channel.
-    pub fn buffered(&mut self, channel: ChannelId) -> usize {
-        self.data.as_mut().map_or(0, |data| data.buffered(channel))
-    }
-
-    /// Closes a data channel, both ways (RFC 8831 §6.7); [`Output::ChannelClosed`] follows.
-    pub fn close_channel(&mut self, channel: ChannelId, now: Time) {
-        let (instant, mut events) = (self.instant(now), Vec::new());
-        if let Some(data) = &mut self.data {
-            data.close(channel, instant, &mut events);
-        }
-        self.data_events(events, now);
     }
 
     /// Says goodbye (DTLS close_notify, which is to be sent once) and is over.
@@ -386,7 +342,7 @@ impl Peer {
         self.dtls_events(events, now);
     }
 
-    fn dtls_events(&mut self, events: Vec<dtls::Event>, now: Time) {
+    pub(super) fn dtls_events(&mut self, events: Vec<dtls::Event>, now: Time) {
         for event in events {
             match event {
                 dtls::Event::Transmit(bytes) => {
@@ -426,41 +382,6 @@ impl Peer {
         self.data_events(events, now);
     }
 
-    fn sctp(&mut self, packet: Vec<u8>, now: Time) {
-        let (instant, mut events) = (self.instant(now), Vec::new());
-        if let Ok(association) = self.association() {
-            association.handle(packet, instant, &mut events);
-        }
-        self.data_events(events, now);
-    }
-
-    /// The association, made when it is first needed.
-    fn association(&mut self) -> Result<&mut Association, DataError> {
-        let port = self.negotiated.sctp_port.filter(|_| self.phase != Phase::Closed).ok_or(DataError::NotOpen)?;
-        let make = || Box::new(Association::new(self.side, port, self.negotiated.max_message_size, self.has_control));
-        Ok(self.data.get_or_insert_with(make))
-    }
-
-    fn data_events(&mut self, events: Vec<data::Event>, now: Time) {
-        for event in events {
-            let output = match event {
-                data::Event::Transmit(packet) => {
-                    let mut events = Vec::new();
-                    if let Some(dtls) = &mut self.dtls {
-                        dtls.send(&packet, &mut events);
-                    }
-                    self.dtls_events(events, now);
-                    continue;
-                }
-                data::Event::Opened(opened) => Output::ChannelOpened(opened),
-                data::Event::Message(channel, message) => Output::ChannelMessage { channel, message },
-                data::Event::Drained(channel) => Output::ChannelDrained(channel),
-                data::Event::Closed(channel) => Output::ChannelClosed(channel),
-            };
-            self.outputs.push_back(output);
-        }
-    }
-
     /// Something genuine came.
     pub(super) fn hear(&mut self, now: Time) {
         self.heard = now;
@@ -498,7 +419,7 @@ impl Peer {
         }
     }
 
-    fn instant(&self, now: Time) -> Instant {
+    pub(super) fn instant(&self, now: Time) -> Instant {
         self.host.epoch + Duration::from_nanos(now.as_nanos())
     }
 

@@ -57,7 +57,16 @@ impl Reception {
     ///
     /// Extended numbers begin in the second turn, so that packets from before the first have numbers too.
     pub(crate) fn new(first: u16, clock_rate: u32) -> Reception {
-        let base = 0x1_0000 | u64::from(first);
+        Reception::begin(0x1_0000 | u64::from(first), clock_rate)
+    }
+
+    /// Begins anew after another stream: at numbers above all of that one's.
+    pub(crate) fn after(before: &Reception, first: u16) -> Reception {
+        let base = (((before.highest >> 16) + 2) << 16) | u64::from(first);
+        Reception::begin(base, before.clock_rate)
+    }
+
+    fn begin(base: u64, clock_rate: u32) -> Reception {
         Reception {
             clock_rate,
             base,
@@ -80,12 +89,10 @@ impl Reception {
                 return Arrived::Odd;
             }
             // Two in a row: the sender began anew. Its numbers go on two turns above, where nothing was.
-            let sequence = (((self.highest >> 16) + 2) << 16) | u64::from(number);
-            *self = Reception { transit: None, ..Reception::new(number, self.clock_rate) };
-            self.base = sequence;
-            self.highest = sequence;
+            *self = Reception::after(self, number);
+            self.highest = self.base;
             self.received = 1;
-            return Arrived::Anew { sequence };
+            return Arrived::Anew { sequence: self.base };
         }
         self.odd = None;
         self.received += 1;

@@ -12,9 +12,13 @@ use crate::rtcp::{Packet, Report, SenderInfo, packets};
 /// The most numbers of one NACK that are looked at. A browser asks for at most a few dozen at a time.
 const MAX_NACKS: usize = 512;
 
+/// The most arrivals of one datagram that are looked at: a few bytes can claim to speak of 65,535. As many as can be on their way.
+const MAX_ARRIVALS: usize = 4096;
+
 impl Sfu {
     pub(super) fn take_rtcp(&mut self, index: u32, compound: &[u8], now: Time) {
         let mut has_feedback = false;
+        let mut arrivals = MAX_ARRIVALS;
         for packet in packets(compound) {
             match packet {
                 Packet::SenderReport { ssrc, info, reports } => {
@@ -39,7 +43,8 @@ impl Sfu {
                 }
                 Packet::TransportFeedback(feedback) => {
                     let Some(seat) = self.seat_mut(index) else { return };
-                    for arrival in feedback.arrivals() {
+                    for arrival in feedback.arrivals().take(arrivals) {
+                        arrivals -= 1;
                         seat.estimator.feedback(arrival.sequence, arrival.at);
                     }
                     seat.estimator.feedback_ends(now);

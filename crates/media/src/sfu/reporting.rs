@@ -18,6 +18,9 @@ const MAX_NACK: usize = 200;
 /// Time between the bursts of a probe.
 const PROBE_BURST: Duration = Duration::from_millis(5);
 
+/// The least time between two services of a seat that nothing new asked for.
+const LEAST_SLEEP: Duration = Duration::from_millis(1);
+
 impl Sfu {
     /// A seat's deadline has come.
     pub(super) fn serve(&mut self, index: u32, now: Time) {
@@ -34,11 +37,11 @@ impl Sfu {
             self.report(index, now);
             self.probe(index, now);
         }
-        self.schedule(index);
+        self.schedule(index, now);
     }
 
     /// Wants the seat to be served at the earliest of its deadlines.
-    fn schedule(&mut self, index: u32) {
+    fn schedule(&mut self, index: u32, now: Time) {
         let Some(seat) = self.seats.get_mut(index as usize).and_then(Option::as_deref_mut) else { return };
         let mut next = seat.peer.timeout().map_or(Time::FOREVER, |(at, _)| at);
         if seat.is_connected() {
@@ -55,7 +58,8 @@ impl Sfu {
                 next = track.streams().filter_map(|(_, layer)| layer.due()).fold(next, Time::min);
             }
         }
-        self.timers.want(Part::Seat(index), &mut seat.wake, next);
+        // Never at once: a part that is always due must not hold the thread.
+        self.timers.want(Part::Seat(index), &mut seat.wake, next.max(now + LEAST_SLEEP));
     }
 
     /// Only the transport's deadline may have changed.

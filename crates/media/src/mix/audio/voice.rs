@@ -190,7 +190,9 @@ impl Voice {
                 self.state = State::Pausing;
             }
         }
-        out.copy_from_slice(&self.ready[..FRAME_SAMPLES]);
+        if is_wanted {
+            out.copy_from_slice(&self.ready[..FRAME_SAMPLES]);
+        }
         self.ready.drain(..FRAME_SAMPLES);
         if self.state == State::Pausing {
             self.pause();

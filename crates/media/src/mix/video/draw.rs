@@ -135,22 +135,22 @@ pub(crate) fn fill(picture: &mut Picture, area: Area, color: Color) {
 }
 
 /// Rounds the corners of an area off, by painting what is behind it over them.
-pub(crate) fn round_corners(picture: &mut Picture, area: Area, radius: usize, behind: Color) {
+///
+/// - `radius`: of the corners.
+/// - `beyond`: paints only what is at least so far from a corner's centre; the radius for everything outside of the corner.
+pub(crate) fn round_corners(picture: &mut Picture, area: Area, radius: usize, beyond: usize, behind: Color) {
     let radius = radius.min(area.width / 2).min(area.height / 2);
-    if radius == 0 {
-        return;
-    }
     let mut mask = Mask::new(radius, radius);
-    for (right, low) in [(false, false), (true, false), (false, true), (true, true)] {
+    for (is_right, is_low) in [(false, false), (true, false), (false, true), (true, true)] {
+        let from_centre = |n: usize, is_far: bool| (if is_far { n } else { radius - 1 - n }) as f32 + 0.5;
         for y in 0..radius {
             for x in 0..radius {
-                let (from_x, from_y) = (if right { x } else { radius - 1 - x }, if low { y } else { radius - 1 - y });
-                let away = ((from_x as f32 + 0.5).powi(2) + (from_y as f32 + 0.5).powi(2)).sqrt() - radius as f32;
+                let away = from_centre(x, is_right).hypot(from_centre(y, is_low)) - beyond as f32;
                 mask.cover[y * radius + x] = 255 - coverage(away);
             }
         }
-        let x = area.x + if right { area.width - radius } else { 0 };
-        let y = area.y + if low { area.height - radius } else { 0 };
+        let x = area.x + if is_right { area.width - radius } else { 0 };
+        let y = area.y + if is_low { area.height - radius } else { 0 };
         paint(picture, x, y, &mask, behind, 255);
     }
 }
@@ -228,7 +228,7 @@ mod tests {
             paint(&mut picture, x, y, &mask, Color::rgb(255, 255, 255), 255);
         }
         fill(&mut picture, Area { x: 10, y: 10, width: 50, height: 50 }, Color::rgb(9, 9, 9));
-        round_corners(&mut picture, Area { x: 0, y: 0, width: 21, height: 13 }, 4, Color::rgb(0, 0, 0));
+        round_corners(&mut picture, Area { x: 0, y: 0, width: 21, height: 13 }, 4, 4, Color::rgb(0, 0, 0));
         frame(&mut picture, Area { x: 2, y: 2, width: 19, height: 11 }, 2, 3, Color::rgb(0, 0, 255));
         assert_eq!(picture.view().y.row(0)[0], 16);
         assert!(picture.view().y.row(0)[5] > 100 || picture.view().y.row(2)[5] > 100);

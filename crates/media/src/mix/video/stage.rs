@@ -140,10 +140,16 @@ impl Stage {
                 None => draw_initials(&mut self.picture, area, slot.tile.participant, &guise.name),
             }
             let radius = (margin * 5 / 4).min(area.height / 8);
-            round_corners(&mut self.picture, area, radius, BACKGROUND);
+            // Even where there is room, since colours have half the resolution.
+            let pen = (margin / 2).max(1);
             if slot.tile.source == Source::Camera && was_speaking != guise.is_speaking {
-                let color = if guise.is_speaking { SPEAKING } else { BACKGROUND };
-                frame(&mut self.picture, area, (margin * 3 / 8).max(1), radius, color);
+                frame(&mut self.picture, area, pen, radius, if guise.is_speaking { SPEAKING } else { BACKGROUND });
+            }
+            if slot.tile.source == Source::Camera && guise.is_speaking {
+                round_corners(&mut self.picture, area, radius, radius, SPEAKING);
+                round_corners(&mut self.picture, area, radius, radius + pen, BACKGROUND);
+            } else {
+                round_corners(&mut self.picture, area, radius, radius, BACKGROUND);
             }
             if slot.label.as_ref().is_none_or(|(of, _)| of.name != guise.name || of.is_muted != guise.is_muted) {
                 slot.label = label(guise, slot.tile).map(|label| (guise.clone(), label));
@@ -231,7 +237,7 @@ fn label(guise: &Guise, tile: Tile) -> Option<Label> {
     let is_muted = guise.is_muted && tile.source == Source::Camera;
     let microphone = is_muted.then(|| microphone(capital));
     let side = (capital * 0.75) as usize;
-    let indent = side + microphone.as_ref().map_or(0, |icon| icon.width + side / 2);
+    let indent = side + microphone.as_ref().map_or(0, |icon| icon.width + side * 3 / 4);
     let width = indent + text.width + side;
     let height = (capital * 2.0) as usize;
     Some(Label { pill: Mask::rounded(width, height, height as f32 / 2.0), text, microphone, indent })

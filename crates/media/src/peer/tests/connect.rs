@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use centrale_model::Time;
 
+use super::host;
 use super::world::*;
 use crate::data::{CONTROL, Opened, OpenedBy, Reliability};
 use crate::peer::{CloseReason, Output, Peer, Why};

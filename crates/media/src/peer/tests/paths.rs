@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::host;
 use super::world::*;
 use crate::peer::{CloseReason, Output, stun_username};
 use crate::sdp::OfferError;

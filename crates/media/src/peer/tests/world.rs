@@ -1,14 +1,14 @@
 //! A network that delays, loses and repeats.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use core::net::SocketAddr;
 
 use centrale_model::Time;
 
-use crate::peer::{Arrived, Config, Dialing, Host, OfferedLine, Output, Peer, Rtp};
+use super::host;
+use crate::peer::{Arrived, Config, Dialing, OfferedLine, Output, Peer, Rtp};
 use crate::rtp::{ExtensionIds, Extensions, Header, Span};
 use crate::sdp::Kind;
 
@@ -52,12 +52,6 @@ pub(super) struct World {
     chance: u64,
     pub(super) outputs: VecDeque<(End, Output)>,
     pub(super) arrived: Vec<(End, Arrived, Vec<u8>)>,
-}
-
-#[expect(clippy::disallowed_methods, reason = "a test is the shell that has a clock")]
-pub(super) fn host() -> Arc<Host> {
-    static HOST: OnceLock<Arc<Host>> = OnceLock::new();
-    HOST.get_or_init(|| Arc::new(Host::new(vec![SERVER], Instant::now()))).clone()
 }
 
 pub(super) fn config(seed: u8) -> Config {

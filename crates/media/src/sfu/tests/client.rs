@@ -43,6 +43,18 @@ pub(super) struct Sending {
     next: Time,
 }
 
+impl Sending {
+    /// Another SSRC, other numbers, as after a camera was replaced by other software.
+    pub(super) fn renumber(&mut self) {
+        self.ssrc ^= 0x55;
+        self.rtx_ssrc ^= 0x55;
+        self.sequence = self.sequence.wrapping_add(20_000);
+        self.timestamp = self.timestamp.wrapping_mul(31);
+        self.picture = (self.picture + 9000) & 0x7fff;
+        self.sent.clear();
+    }
+}
+
 /// What came on one stream.
 #[derive(Debug, Default)]
 pub(super) struct Got {

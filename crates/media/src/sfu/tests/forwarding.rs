@@ -253,3 +253,46 @@ fn reports_tell_time_and_the_round_trip_is_measured() {
     let trip = world.sfu.seat(1).expect("a seat").estimator.round_trip();
     assert!(trip.as_millis() >= 90, "{trip:?}");
 }
+
+#[test]
+fn a_stream_that_gets_another_number_goes_on_unbroken() {
+    let mut world = World::new();
+    world.join(0, &simple());
+    world.join(1, &simple());
+    assert!(world.run_until(2000, |world| world.connected() == 2));
+    world.clients[0].send(Kind::Video, 0, &PLAIN);
+    voices(&mut world);
+    world.run(1500);
+    for sending in &mut world.clients[0].sending {
+        sending.renumber();
+    }
+    let before = world.heard()[&(1, 0)];
+    world.run(2000);
+    let grown = world.heard()[&(1, 0)] - before;
+    assert!(grown > 180, "{grown}");
+    assert_unbroken(&world);
+}
+
+#[test]
+fn the_spotlight_decides_what_is_seen_by_whoever_sees_one_picture() {
+    let mut world = World::new();
+    for n in 0..4 {
+        world.join(n, &simple());
+    }
+    assert!(world.run_until(3000, |world| world.connected() == 4));
+    for client in &mut world.clients {
+        client.send(Kind::Video, 0, &PLAIN);
+    }
+    world.run(1000);
+    for sender in [2u8, 1] {
+        let participants = vec![who(usize::from(sender))];
+        world.command(Command::Spotlight { conference: CONFERENCE, participants });
+        world.run(1000);
+        let before = world.heard();
+        world.run(1000);
+        let after = world.heard();
+        let grown: Vec<u8> = (0..4).filter(|n| after.get(&(0, *n)) > before.get(&(0, *n))).collect();
+        assert_eq!(grown, [sender]);
+    }
+    assert_unbroken(&world);
+}

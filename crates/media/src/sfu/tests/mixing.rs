@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::world::{World, who};
-use super::{browser, line, simple};
-use crate::command::{Event, Mode};
+use super::world::{CONFERENCE, World, who};
+use super::{browser, line, simple, viewer};
+use crate::command::{Command, Event, Mode};
 use crate::sdp::Kind;
 
 #[test]
@@ -54,4 +54,38 @@ fn whoever_can_take_one_stream_only_is_mixed_when_two_others_speak() {
     world.clients[2].send(Kind::Audio, 0, &[(None, 0, 1, 80)]);
     world.run(1000);
     assert_eq!(mode(&world), Some(Mode::Mixed));
+}
+
+#[test]
+fn who_is_mixed_sees_one_composed_picture_that_is_repaired() {
+    let mut world = World::new();
+    world.join(0, &browser(1));
+    for n in 1..3 {
+        world.join_as(n, 1, &viewer(), Mode::Mixed, false).expect("answered");
+    }
+    assert!(world.run_until(3000, |world| world.connected() == 3));
+    world.clients[0].send(Kind::Audio, 0, &[(None, 0, 1, 80)]);
+    for client in &mut world.clients[1..] {
+        client.down.loss_percent = 8;
+    }
+    world.run(2500);
+    for client in &world.clients[1..] {
+        let lines = &client.peer.negotiated().lines;
+        let is_video = |line: u8| lines[usize::from(line)].kind == Kind::Video;
+        let pictures: Vec<_> =
+            client.got.values().filter(|got| is_video(got.line) && !got.numbers.is_empty()).collect();
+        assert_eq!(pictures.len(), 1);
+        assert!(pictures[0].numbers.len() > 40, "{} packets", pictures[0].numbers.len());
+        assert!(pictures[0].completeness(15) >= 0.999, "{}", pictures[0].completeness(15));
+        assert!(pictures[0].repaired > 0);
+    }
+    // Both look the same way: one encode, one track, kept once.
+    let made: Vec<_> = world.sfu.tracks.iter().flatten().filter(|track| track.made_by.is_some()).collect();
+    assert_eq!((made.len(), made[0].subscribers.len()), (1, 2));
+    let rights = Command::Receive { conference: CONFERENCE, participant: who(1), mode: Mode::Forwarded };
+    world.command(rights);
+    world.command(Command::Leave { conference: CONFERENCE, participant: who(2) });
+    world.run(500);
+    assert!(world.sfu.tracks.iter().flatten().all(|track| track.made_by.is_none()));
+    assert!(world.heard().contains_key(&(1, 0)), "forwarded again");
 }

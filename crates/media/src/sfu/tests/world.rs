@@ -5,11 +5,11 @@ use core::time::Duration;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
-use std::time::Instant;
 
 use centrale_model::{CallId, ParticipantId, Time};
 
 use super::client::Client;
+use super::epoch;
 use crate::command::{Command, ConferenceId, Event, Mode, RefusedBecause, Rights};
 use crate::peer::{Config, Dialing, Host, OfferedLine, Peer};
 use crate::{Settings, Sfu};
@@ -81,11 +81,6 @@ pub(super) struct World {
 
 pub(super) fn sfu_address() -> SocketAddr {
     "203.0.113.7:3478".parse().expect("an address")
-}
-
-#[expect(clippy::disallowed_methods, reason = "the libraries below want a clock reading; nothing depends on which")]
-fn epoch() -> Instant {
-    Instant::now()
 }
 
 pub(super) fn who(n: usize) -> ParticipantId {

@@ -193,6 +193,9 @@ pub(crate) fn mark(mark: char) -> Option<&'static str> {
         '-' => "-2.8,1 2.8,1",
         'u' => "-2.4,2.2 ~-2,0 0,0 ~2,0 2.4,2.2",
         '.' => "0,1 0,1.1",
+        '?' => "-1.3,2.9 ~0.2,3.8 1,2.8 ~1.6,1.4 0,1.2 0,0.4",
+        // The horn of Vietnamese, at the letter's right shoulder.
+        '+' => "0,0 ~2,0.6 1.8,2.6",
         '"' => "-0.6,2.4 -2.2,0;2.8,2.4 1.2,0",
         // Under the letter.
         ',' => "0.2,-1 ~2,-2.6 0.4,-3.8 ~-0.4,-4.2 -1.6,-3.8",
@@ -206,7 +209,7 @@ pub(crate) fn mark(mark: char) -> Option<&'static str> {
 
 /// Whether a mark stands over its letter.
 pub(crate) fn is_above(mark: char) -> bool {
-    !matches!(mark, ',' | ';' | 'o' | '_')
+    !matches!(mark, ',' | ';' | 'o' | '_' | '+')
 }
 
 /// A letter with an accent as its letter and its mark; two marks for Vietnamese, the lower one first. Others are themselves.
@@ -220,6 +223,9 @@ pub(crate) fn parts(letter: char) -> (char, [Option<char>; 2]) {
         "ęeo ěev ẹe_ ẽe~ ĝg^ ğgu ġg. ģg` ĥh^ ìı` íı´ îı^ ïı¨ ĩı~ īı- ĭıu įio ịi_ ĵȷ^ ķk; ĺl´ ļl; ľlv ñn~ ńn´ ņn; ňnv òo` óo´",
         "ôo^ õo~ öo¨ ōo- ŏou őo\" ọo_ ŕr´ ŗr; řrv śs´ ŝs^ şs, șs; šsv ţt, țt; ťtv ùu` úu´ ûu^ üu¨ ũu~ ūu- ŭuu ůu° űu\" ųuo ụu_",
         "ŵw^ ýy´ ŷy^ ÿy¨ źz´ żz. žzv",
+        "ẢA? ẺE? ỈI? ỎO? ỦU? ỶY? ỲY` ỴY_ ỸY~ ảa? ẻe? ỉı? ỏo? ủu? ỷy? ỳy` ỵy_ ỹy~ ƠO+ ƯU+ ơo+ ưu+",
+        "ỚƠ´ ỜƠ` ỠƠ~ ỢƠ_ ỞƠ? ỨƯ´ ỪƯ` ỮƯ~ ỰƯ_ ỬƯ? ớơ´ ờơ` ỡơ~ ợơ_ ởơ? ứư´ ừư` ữư~ ựư_ ửư?",
+        "ẨÂ? ẲĂ? ỂÊ? ỔÔ? ẩâ? ẳă? ểê? ổô?",
         "ẤÂ´ ẦÂ` ẪÂ~ ẬÂ_ ẮĂ´ ẰĂ` ẴĂ~ ẶĂ_ ẾÊ´ ỀÊ` ỄÊ~ ỆÊ_ ỐÔ´ ỒÔ` ỖÔ~ ỘÔ_ ấâ´ ầâ` ẫâ~ ậâ_ ắă´ ằă` ẵă~ ặă_ ếê´ ềê` ễê~ ệê_",
         "ốô´ ồô` ỗô~ ộô_",
     ];

@@ -7,7 +7,7 @@ use super::glyphs::{CAPITAL, PEN, SMALL, SPACE, SPACING, glyph, is_above, mark, 
 type Segment = [(f32, f32); 2];
 
 /// Above the capitals and below the small letters there is room for this much, in units.
-const ASCENT: f32 = 19.0;
+const ASCENT: f32 = 23.0;
 const DESCENT: f32 = 6.0;
 
 /// Points of a curve.
@@ -73,6 +73,11 @@ fn strokes(letter: char) -> (Vec<Segment>, f32) {
         // A caron on a tall letter stands beside it, as an apostrophe.
         if mark_of == 'v' && matches!(base, 'd' | 'l' | 't' | 'L') {
             all.extend(segments("0.2,3 -0.4,0", width + 2.2, 11.6));
+            continue;
+        }
+        if mark_of == '+' {
+            let top = if is_high { CAPITAL } else { SMALL };
+            all.extend(segments(outline, width - 0.6, top - 1.6));
             continue;
         }
         all.extend(segments(outline, width / 2.0, if is_above(mark_of) { height } else { 0.0 }));
