@@ -83,6 +83,12 @@ pub(crate) fn say_participant(known: machine::ParticipantView) -> wire::Particip
         display_name: known.display_name,
         state: known.state,
         sending: say_sending(known.sending),
+        role: centrale_model::ParticipantRole::default(),
+        hand_raised: None,
+        is_spotlighted: false,
+        is_muted_by_others: false,
+        receives: None,
+        end_reason: None,
     }
 }
 
@@ -119,7 +125,8 @@ pub(crate) fn say_notice(
                 call_id,
                 participant_id: own_place,
                 caller: say_participant(caller),
-                offer: say_description(offer),
+                conference: false,
+                offer: Some(say_description(offer)),
                 candidates: candidates.into_iter().map(say_candidates).collect(),
                 transferor,
                 replaces,

@@ -66,7 +66,8 @@ impl Switchboard {
             is_relay_allowed: ctx.relay.enabled,
         };
         self.host_new(hosted, start).await?;
-        Ok(CallStarted { call_id: request.call_id, participant_id, ice: ice_configuration(ctx, &caller.identity) })
+        let ice = ice_configuration(ctx, &caller.identity);
+        Ok(CallStarted { call_id: request.call_id, participant_id, answer: None, ice })
     }
 
     /// The answer to a request that was made before: the same call, or somebody else's id.
@@ -84,6 +85,7 @@ impl Switchboard {
         Ok(CallStarted {
             call_id: view.call_id,
             participant_id: view.participant_id,
+            answer: None,
             ice: ice_configuration(self.context(), &caller.identity),
         })
     }

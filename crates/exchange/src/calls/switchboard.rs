@@ -541,7 +541,10 @@ fn living_leg(hosted: &Hosted, identity: &Identity, endpoint: EndpointId) -> Res
 fn one_signal(hosted: &mut Hosted, leg: LegId, signal: &Signal, now: Timestamp, work: &mut Work) -> Result<()> {
     let input = match signal {
         Signal::Ringing => Input::Ringing(leg),
-        Signal::Accept { answer, sending } => {
+        Signal::Accept { answer, offer: _, sending } => {
+            let Some(answer) = answer else {
+                return Err(Error::validation("answer", "A call between two is accepted with an answer."));
+            };
             note_candidates(work, leg, speak::candidates_in(&answer.sdp));
             let answer = speak::description(answer)?;
             Input::Accept { leg, display_name: None, answer, sending: speak::sending(*sending) }
@@ -562,6 +565,14 @@ fn one_signal(hosted: &mut Hosted, leg: LegId, signal: &Signal, now: Timestamp, 
         Signal::Hold => Input::Hold(leg),
         Signal::Resume => Input::Resume(leg),
         Signal::Transfer { target } => Input::Transfer(leg, super::start::transfer_target(target)?),
+        Signal::AddParticipant { .. }
+        | Signal::RemoveParticipant { .. }
+        | Signal::MuteOthers { .. }
+        | Signal::RaiseHand { .. }
+        | Signal::LowerHands { .. }
+        | Signal::Spotlight { .. }
+        | Signal::Receive { .. }
+        | Signal::Convene => return Err(Error::invalid("This cannot be done in a call between two.")),
         Signal::Media { report } => {
             let mut report = report.clone();
             report.pairs.truncate(64);
@@ -607,6 +618,10 @@ fn say_view(view: centrale_calls::CallView) -> CallView {
         participant_id: view.participant_id,
         direction: view.direction,
         state: view.state,
+        is_group: false,
+        group_id: None,
+        conference: false,
+        own: None,
         epoch: view.epoch,
         sending: speak::say_sending(view.sending),
         participants: view.others.into_iter().map(speak::say_participant).collect(),

@@ -237,6 +237,7 @@ impl Client {
             call_id: call,
             endpoint_id: self.endpoint,
             targets: vec![target.clone()],
+            group: false,
             offer: offer(0),
             sending: Sending::default(),
             display_name: Some("Somebody".into()),
@@ -263,7 +264,7 @@ impl Client {
 
     pub(crate) async fn accepts(&mut self, call: CallId) {
         let answer = Description { kind: DescriptionKind::Answer, epoch: 0, sdp: "v=0\r\nanswer\r\n".into() };
-        self.does(call, vec![Signal::Accept { answer, sending: Sending::default() }])
+        self.does(call, vec![Signal::Accept { answer: Some(answer), offer: None, sending: Sending::default() }])
             .await
             .expect("an accept is taken");
     }
@@ -293,6 +294,12 @@ pub(crate) fn kinds(events: &[Event]) -> Vec<&'static str> {
             Event::State { .. } => "state",
             Event::TransferRequested { .. } => "transferRequested",
             Event::Transfer { .. } => "transfer",
+            Event::Conference { .. } => "conference",
+            Event::Convene { .. } => "convene",
+            Event::Convened { .. } => "convened",
+            Event::Adjourned { .. } => "adjourned",
+            Event::MutedByOthers { .. } => "mutedByOthers",
+            Event::Participants { .. } => "participants",
         })
         .collect()
 }
