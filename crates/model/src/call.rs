@@ -149,6 +149,8 @@ impl EndReason {
     pub const MEDIA_LOST: EndReason = EndReason::new(410, 301_005);
     /// A telephone was called and no trunk leads there.
     pub const NO_TRUNK: EndReason = EndReason::new(403, 511_532);
+    /// The media processor did not take the offer.
+    pub const OFFER_REFUSED: EndReason = EndReason::new(410, 3111);
     /// The network of this client failed in mid-call.
     pub const NETWORK_LOST: EndReason = EndReason::new(410, 3101);
     /// A network configuration (relay switched off, say) leaves no path.
