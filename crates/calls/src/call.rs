@@ -350,6 +350,12 @@ impl Call {
         Some(self.leg(leg)?.seat.as_ref()?.epoch)
     }
 
+    /// Whether a device has described a peer connection of this epoch to the media processor already.
+    pub fn is_described(&self, leg: LegId, epoch: u32) -> bool {
+        let seat = self.leg(leg).and_then(|leg| leg.seat.as_ref());
+        seat.is_some_and(|seat| seat.epoch == epoch && (seat.is_admitted || seat.pending.is_some()))
+    }
+
     /// Whether the call was answered and still goes on.
     pub fn is_connected(&self) -> bool {
         matches!(self.phase, Phase::Talking { .. })

@@ -153,6 +153,8 @@ pub enum Heard {
     Receives(ParticipantId, ReceiveMode),
     /// The conference is gone with all that was in it.
     Lost,
+    /// Orders could not be carried and were dropped: they are given again.
+    Dropped,
     /// Who is in the conference: place, epoch, whether its path is up. `None`: there is no conference.
     Summary(Option<Vec<(ParticipantId, u32, bool)>>),
 }

@@ -102,6 +102,7 @@ impl Call {
                 }
             }
             Heard::Lost => self.conference_lost(),
+            Heard::Dropped => self.repeat_orders(),
             Heard::Summary(None) => {
                 if self.legs.values().filter_map(|leg| leg.seat.as_ref()).any(|seat| seat.is_admitted) {
                     self.conference_lost();
@@ -316,7 +317,7 @@ impl Call {
         }
     }
 
-    /// The host was away: orders may not have been carried. Each can be carried twice.
+    /// Orders may not have been carried, since the host was away or its carrier fell behind. Each can be carried twice.
     pub(super) fn repeat_orders(&mut self) {
         if self.conference == Conference::No || self.is_over().is_some() {
             return;
