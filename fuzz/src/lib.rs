@@ -6,11 +6,13 @@
 
 mod bytes;
 mod call;
+mod group;
 pub mod reach;
 mod relay;
 mod stun;
 
 pub use call::call_machine;
+pub use group::group_machine;
 pub use relay::relay_server;
 pub use stun::stun_parse;
 
@@ -25,4 +27,5 @@ pub const TARGETS: &[Target] = &[
     Target { name: "stun_parse", run: stun_parse, seeds: stun::seeds },
     Target { name: "relay_server", run: relay_server, seeds: relay::seeds },
     Target { name: "call_machine", run: call_machine, seeds: call::seeds },
+    Target { name: "group_machine", run: group_machine, seeds: group::seeds },
 ];

@@ -412,3 +412,61 @@ async fn the_least_loaded_media_node_is_chosen() {
     let call = alice.joins(GROUP, 0).await.expect("joined").call_id;
     assert_eq!((busy.present(call).len(), idle.present(call).len()), (0, 1));
 }
+
+#[tokio::test]
+async fn in_a_call_of_many_each_change_is_one_event_for_each() {
+    const MANY: usize = 23;
+    let house = House::new().await;
+    let board = house.node("one", true).await;
+    let media = house.media("one").await;
+    let mut people = Vec::new();
+    for number in 0..MANY {
+        people.push(Client::new(&board, number as u128 + 1).await);
+    }
+    let mut call = id(0);
+    for (before, person) in people.iter().enumerate() {
+        let joined = person.joins(GROUP, 0).await.expect("joined");
+        assert_eq!(joined.call.participants.len(), before);
+        call = joined.call_id;
+    }
+    assert_eq!(media.present(call).len(), MANY);
+    for (number, person) in people.iter_mut().enumerate() {
+        let came = kinds(&person.hears().await).into_iter().filter(|kind| *kind == "participant").count();
+        assert_eq!(came, MANY - 1 - number, "each who came later, once");
+    }
+    people[0].does(call, vec![Signal::MuteOthers { participants: None }]).await.expect("taken");
+    for (number, person) in people.iter_mut().enumerate() {
+        let heard = person.hears().await;
+        let expected: &[&str] = if number == 0 { &["participants"] } else { &["mutedByOthers", "participants"] };
+        assert_eq!(kinds(&heard), expected);
+        assert_eq!(seen(&heard).len(), MANY - 1);
+    }
+}
+
+#[tokio::test]
+async fn a_group_whose_call_died_before_its_first_step_is_free_again() {
+    let house = House::new().await;
+    let board = house.node("one", true).await;
+    let media = house.media("one").await;
+    let store = board.context().store.clone();
+    let now = centrale_exchange::Context::now(board.context()).as_millis();
+    centrale_store::transact!(store, |tx| {
+        let (group, unborn) = (GroupId::from_u128(0xabc).to_string(), id(5).to_string());
+        tx.execute(
+            "INSERT INTO call_groups (group_id, call_id) VALUES ($1, $2)",
+            &[group.into(), unborn.clone().into()],
+        )
+        .await?;
+        tx.execute(
+            "INSERT INTO calls (id, owner, started_at, caller, targets) VALUES ($1, $2, $3, $4, $5)",
+            &[unborn.clone().into(), "dead".into(), now.into(), "8:somebody".into(), "[]".into()],
+        )
+        .await?;
+        Ok::<_, centrale_store::StoreError>(())
+    })
+    .expect("written");
+    house.clock.advance(Duration::from_secs(11));
+    media.announce().await;
+    let alice = Client::new(&board, 1).await;
+    alice.joins(GROUP, 0).await.expect("joined");
+}

@@ -21,7 +21,7 @@ impl Call {
             participant.sending.muted = true;
             participant.mute = Mute::Imposed;
             let rights = participant.rights();
-            self.order(Order::Allow(place, rights));
+            self.order_about(id, Order::Allow(place, rights));
             self.tell(id, Notice::MutedByOthers(own));
             muted.push(id);
             numbers.push(number);
@@ -116,7 +116,7 @@ impl Call {
         if core::mem::replace(&mut seat.mode, mode) == mode {
             return;
         }
-        self.order(Order::Receive(place, mode));
+        self.order_about(id, Order::Receive(place, mode));
         match mode {
             ReceiveMode::Auto => {}
             ReceiveMode::Forwarded | ReceiveMode::Mixed => self.receives(id, mode),
@@ -147,11 +147,9 @@ impl Call {
             participant.sending = Rights::of(role).clamp(participant.sending);
             let rights = participant.rights();
             let Some(leg) = leg.and_then(|leg| self.leg(leg)).filter(|leg| leg.is_live()) else { continue };
-            let (id, place, is_seated) = (leg.id, leg.participant_id, leg.seat.is_some());
+            let (id, place) = (leg.id, leg.participant_id);
             self.record(Fact::Role(id, role));
-            if is_seated {
-                self.order(Order::Allow(place, rights));
-            }
+            self.order_about(id, Order::Allow(place, rights));
         }
         self.announce_all(&changed.iter().map(|(number, _)| *number).collect::<Vec<_>>());
     }

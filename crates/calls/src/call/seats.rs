@@ -339,6 +339,14 @@ impl Call {
         }
     }
 
+    /// Orders something about a leg, unless the media processor does not know it yet: then its next offer brings the same.
+    pub(super) fn order_about(&mut self, id: LegId, order: Order) {
+        let seat = self.leg(id).and_then(|leg| leg.seat.as_ref());
+        if seat.is_some_and(|seat| seat.is_admitted || seat.pending.is_some()) {
+            self.order(order);
+        }
+    }
+
     /// The live legs that have a seat, with its epoch.
     pub(super) fn seats(&self) -> Vec<(LegId, u32)> {
         let live = self.legs.values().filter(|leg| leg.is_live());

@@ -121,8 +121,11 @@ impl Call {
         }
         let rights = participant.rights();
         self.record(Fact::Sending(id, sending));
-        if is_unmuted && self.is_conference() {
-            self.order(Order::Allow(place, rights));
+        if is_unmuted {
+            self.order_about(id, Order::Allow(place, rights));
+        }
+        if state == LegState::Joining {
+            return;
         }
         let Some(view) = self.leg(id).and_then(|leg| self.view_of(leg.participant)) else { return };
         for other in self.others(id, LegState::Connected) {
@@ -134,7 +137,7 @@ impl Call {
     pub(super) fn hold(&mut self, id: LegId, holds: bool) {
         let before = self.talk_states();
         let Some(leg) = self.leg_mut(id) else { return };
-        let (number, place, is_seated) = (leg.participant, leg.participant_id, leg.seat.is_some());
+        let (number, place) = (leg.participant, leg.participant_id);
         let Some(connected) = leg.connected_mut() else {
             return;
         };
@@ -145,9 +148,7 @@ impl Call {
             participant.state = if holds { ParticipantState::Hold } else { ParticipantState::Connected };
         }
         self.record(Fact::Hold(id, holds));
-        if is_seated {
-            self.order(Order::Hold(place, holds));
-        }
+        self.order_about(id, Order::Hold(place, holds));
         let Some(view) = self.view_of(number) else { return };
         for (leg, was) in before {
             if leg != id {

@@ -1,7 +1,7 @@
 //! Carries the orders of hosted calls to media nodes, brings back what they say, and looks after conferences whose node falls silent.
 //!
-//! - Each call's orders go one after the other, so that what a media node does is what the machine wanted last. The queue is bounded
-//!   ([`QUEUE`]); what does not fit is dropped, and the machine gives its orders again when there is room.
+//! - Each call's orders, and questions about its conference, go one after the other, so that what a media node does is what the machine wanted
+//!   last, and a picture of the conference is never older than an order that was carried. The queue is bounded ([`QUEUE`]); what does not fit is dropped, and the machine gives its orders again when there is room.
 //! - A media node is chosen with the first order that lets somebody in, and kept in the call's snapshot. When it does not answer, the
 //!   conference is lost: another node is chosen, and everybody is asked to come there.
 //! - Once a second each media node is asked about some of its conferences, so that within ten seconds each has been compared with its
@@ -69,8 +69,15 @@ pub(super) struct Couriers {
 }
 
 struct Queue {
-    orders: mpsc::Sender<Order>,
+    tasks: mpsc::Sender<Task>,
     has_dropped: Arc<AtomicBool>,
+}
+
+/// What a courier does for its call. One after the other, so that a picture of the conference shows all orders before it, and none after.
+enum Task {
+    Carry(Order),
+    /// Ask who is in the conference; says whether the media node answered.
+    Look(oneshot::Sender<bool>),
 }
 
 /// One offer: of which call, by whom, of which peer connection.
@@ -98,15 +105,24 @@ impl Switchboard {
 
     /// Sends an order on its way.
     pub(super) fn send_order(&self, call: CallId, order: Order) {
-        let is_last = order == Order::Close;
+        self.send_task(call, Task::Carry(order));
+    }
+
+    fn send_task(&self, call: CallId, task: Task) {
+        // A conference that is closed may be opened again, unless the call is over.
+        let is_hosted = self.is_hosted(call);
+        if !is_hosted && matches!(task, Task::Look(_)) {
+            return;
+        }
+        let is_last = matches!(task, Task::Carry(Order::Close)) && !is_hosted;
         let mut queues = lock(&self.0.couriers.queues);
         let queue = queues.entry(call).or_insert_with(|| {
-            let (orders, waiting) = mpsc::channel(QUEUE);
+            let (tasks, waiting) = mpsc::channel(QUEUE);
             let has_dropped = Arc::new(AtomicBool::new(false));
-            tokio::spawn(self.clone().carry_all(call, waiting, has_dropped.clone()));
-            Queue { orders, has_dropped }
+            tokio::spawn(self.clone().do_all(call, waiting, has_dropped.clone()));
+            Queue { tasks, has_dropped }
         });
-        if queue.orders.try_send(order).is_err() {
+        if let Err(mpsc::error::TrySendError::Full(Task::Carry(_))) = queue.tasks.try_send(task) {
             tracing::warn!(%call, "orders for a conference wait too long; they will be given again");
             queue.has_dropped.store(true, Ordering::Relaxed);
         }
@@ -115,10 +131,9 @@ impl Switchboard {
         }
     }
 
-    /// The call is no longer hosted here: what is on its way still goes, nothing more does.
+    /// The call is another node's by now: what is on its way still goes, nothing more does.
     pub(super) fn dismiss_courier(&self, call: CallId) {
         lock(&self.0.couriers.queues).remove(&call);
-        lock(&self.0.couriers.seats).remove(&call);
     }
 
     /// Notes which media node holds a hosted call's conference.
@@ -167,13 +182,31 @@ impl Switchboard {
         }
     }
 
-    async fn carry_all(self, call: CallId, mut orders: mpsc::Receiver<Order>, has_dropped: Arc<AtomicBool>) {
+    async fn do_all(self, call: CallId, mut tasks: mpsc::Receiver<Task>, has_dropped: Arc<AtomicBool>) {
         let mut node = None;
-        while let Some(order) = orders.recv().await {
-            self.carry(call, order, &mut node).await;
-            if orders.is_empty() && has_dropped.swap(false, Ordering::Relaxed) {
+        while let Some(task) = tasks.recv().await {
+            match task {
+                Task::Carry(order) => self.carry(call, order, &mut node).await,
+                Task::Look(looked) => {
+                    let _ = looked.send(self.look_at(call).await);
+                }
+            }
+            if tasks.is_empty() && has_dropped.swap(false, Ordering::Relaxed) {
                 self.tell_call(call, Input::Heard(Heard::Dropped)).await;
             }
+        }
+    }
+
+    /// Compares a conference with its call; whether its media node answered.
+    async fn look_at(&self, call: CallId) -> bool {
+        let Some(node) = lock(&self.0.couriers.seats).get(&call).cloned() else { return true };
+        match self.ask_media(&node, &Errand::Ask { conference: ConferenceId(call) }, LOOK_LIMIT).await {
+            Ok(Some(event)) => {
+                self.hear(call, orders::heard(event)).await;
+                true
+            }
+            Ok(None) => true,
+            Err(_) => false,
         }
     }
 
@@ -217,6 +250,9 @@ impl Switchboard {
                 self.lose_seat(call, &node).await;
                 *at = None;
                 silences = 0;
+                if !opens {
+                    break;
+                }
             } else {
                 tokio::time::sleep(Duration::from_millis(200)).await;
             }
@@ -272,19 +308,12 @@ impl Switchboard {
         }
     }
 
-    /// Brings what a media node said to the call.
+    /// Brings what a media node said to the call. News of a loss may be old: the conference itself knows.
     async fn bring(&self, call: CallId, event: Event) {
-        if let Event::Lost { conference } = event {
-            // News of a loss may be old. The conference itself knows.
-            let node = lock(&self.0.couriers.seats).get(&call).cloned();
-            if let Some(node) = node
-                && let Ok(Some(event)) = self.ask_media(&node, &Errand::Ask { conference }, ORDER_LIMIT).await
-            {
-                self.hear(call, orders::heard(event)).await;
-            }
-            return;
+        match event {
+            Event::Lost { .. } => self.send_task(call, Task::Look(oneshot::channel().0)),
+            event => self.hear(call, orders::heard(event)).await,
         }
-        self.hear(call, orders::heard(event)).await;
     }
 
     /// The call hears it first, and then whoever waits for the answer to an offer.
@@ -375,7 +404,7 @@ impl Switchboard {
                 calls.iter().cycle().skip(*turn % calls.len()).take(calls.len().div_ceil(10)).copied().collect();
             *turn = (*turn + some.len()) % calls.len();
             let (board, node) = (self.clone(), node.clone());
-            looks.spawn(async move { (board.look_at(&node, some).await, node) });
+            looks.spawn(async move { (board.look_at_some(some).await, node) });
         }
         while let Some(looked) = looks.join_next().await {
             let Ok((has_answered, node)) = looked else { continue };
@@ -390,13 +419,14 @@ impl Switchboard {
         }
     }
 
-    /// Compares conferences with their calls; whether the media node answers at all.
-    async fn look_at(&self, node: &str, calls: Vec<CallId>) -> bool {
+    /// Has conferences of one media node compared with their calls; whether it answers at all.
+    async fn look_at_some(&self, calls: Vec<CallId>) -> bool {
         for call in calls {
-            match self.ask_media(node, &Errand::Ask { conference: ConferenceId(call) }, LOOK_LIMIT).await {
-                Ok(Some(event)) => self.bring(call, event).await,
-                Ok(None) => {}
-                Err(_) => return false,
+            let (looked, waiting) = oneshot::channel();
+            self.send_task(call, Task::Look(looked));
+            // A courier that is busy says nothing of the node.
+            if let Ok(Ok(false)) = tokio::time::timeout(LOOK_LIMIT * 2, waiting).await {
+                return false;
             }
         }
         true

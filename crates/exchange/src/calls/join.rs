@@ -19,6 +19,9 @@ use crate::{Error, Kind, Result};
 /// How often joining looks anew for the call of a group: it may end, or be made by somebody else, at this very moment.
 const LOOKS: u32 = 8;
 
+/// After how long it does not look again. A media processor that does not answer takes four seconds by itself.
+const LOOKING: Duration = Duration::from_secs(3);
+
 /// The request by which whoever places a group call comes into it.
 pub(super) const BY_PLACING: &str = "placed";
 
@@ -75,11 +78,16 @@ impl Switchboard {
         join: &Join,
     ) -> Result<(wire::Description, wire::CallView)> {
         let mut last = no_call();
+        let until = tokio::time::Instant::now() + LOOKING;
         for look in 0..LOOKS {
+            if tokio::time::Instant::now() > until {
+                break;
+            }
             if look > 0 {
                 tokio::time::sleep(Duration::from_millis(25 << look.min(4))).await;
             }
-            let Some(call) = ledger::call_of_group(self.context().store.as_ref(), group).await? else {
+            let Some(call) = ledger::call_of_group(self.context().store.as_ref(), group, self.context().now()).await?
+            else {
                 match self.open_group(bearer, group, join).await? {
                     Some(joined) => return Ok(joined),
                     None => continue,

@@ -1,6 +1,7 @@
 //! The rows of calls: what one step of a machine leaves behind, in one transaction.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use centrale_calls::{Fact, Notice, Output};
 use centrale_model::{
@@ -108,8 +109,15 @@ pub(crate) async fn create(
         if let Some(group) = group {
             let added = tx
                 .execute(
-                    "INSERT INTO call_groups (group_id, call_id) VALUES ($1, $2) ON CONFLICT (group_id) DO NOTHING",
-                    &[group.to_string().into(), hosted.call.id().to_string().into()],
+                    "INSERT INTO call_groups (group_id, call_id) VALUES ($1, $2) ON CONFLICT (group_id) DO UPDATE \
+                     SET call_id = excluded.call_id WHERE NOT EXISTS (SELECT calls.id FROM calls \
+                     WHERE calls.id = call_groups.call_id AND calls.ended_at IS NULL \
+                     AND (calls.snapshot IS NOT NULL OR calls.started_at > $3))",
+                    &[
+                        group.to_string().into(),
+                        hosted.call.id().to_string().into(),
+                        hosted.born.minus(UNBORN).as_millis().into(),
+                    ],
                 )
                 .await?;
             if added == 0 {

@@ -113,6 +113,10 @@ impl Switchboard {
         lock(&self.0.hosted).len()
     }
 
+    pub(super) fn is_hosted(&self, call: CallId) -> bool {
+        lock(&self.0.hosted).contains_key(&call)
+    }
+
     pub(super) fn is_draining(&self) -> bool {
         self.0.is_draining.load(std::sync::atomic::Ordering::Relaxed)
     }
@@ -270,6 +274,7 @@ impl Switchboard {
             Err(error) => {
                 if error.kind() == crate::Kind::Gone {
                     self.evict(call, held);
+                    self.dismiss_courier(call);
                 }
                 return Err(error);
             }
