@@ -10,7 +10,7 @@ mod witness;
 use std::time::Duration;
 
 use centrale_calls::{
-    Call, Candidates, Description, DescriptionKind, Device, Input, MediaReport, Origin, Output, Sealed, Sending,
+    Call, Candidates, Description, DescriptionKind, Device, Form, Input, MediaReport, Origin, Output, Sealed, Sending,
     Target, Timers, TransferTarget,
 };
 use centrale_model::{CallId, EndReason, EndpointId, Identity, LegId, ParticipantId, Time};
@@ -153,6 +153,7 @@ impl World {
             endpoint: EndpointId::from_u128(0),
             participant_id: ParticipantId::from_u128(0),
             display_name: None,
+            form: Form::Pair,
             targets: if kind & 0xe0 == 0xe0 { vec![target.clone(), target] } else { vec![target] },
             offer: description(DescriptionKind::Offer, 0),
             sending: Sending::default(),
@@ -192,7 +193,7 @@ impl World {
                 (480 | 486 | 487 | 603, _) => "not answered",
                 _ => "other end",
             },
-            Output::Record(_) => return,
+            Output::Record(_) | Output::Order(_) => return,
             Output::Change(_) => "change of another call",
         };
         reached([(place, 1)]);

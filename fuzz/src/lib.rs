@@ -6,6 +6,7 @@
 
 mod bytes;
 mod call;
+mod group;
 mod media;
 mod mix;
 pub mod reach;
@@ -13,6 +14,7 @@ mod relay;
 mod stun;
 
 pub use call::call_machine;
+pub use group::group_machine;
 pub use media::{media_description, media_packets, media_peer};
 pub use mix::media_mix;
 pub use relay::relay_server;
@@ -31,6 +33,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "stun_parse", run: stun_parse, seeds: stun::seeds, cost: 1 },
     Target { name: "relay_server", run: relay_server, seeds: relay::seeds, cost: 1 },
     Target { name: "call_machine", run: call_machine, seeds: call::seeds, cost: 1 },
+    Target { name: "group_machine", run: group_machine, seeds: group::seeds, cost: 1 },
     Target { name: "media_description", run: media_description, seeds: media::descriptions, cost: 1 },
     Target { name: "media_packets", run: media_packets, seeds: media::packets, cost: 1 },
     Target { name: "media_mix", run: media_mix, seeds: mix::seeds, cost: 500 },

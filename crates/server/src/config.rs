@@ -51,6 +51,8 @@ pub struct Config {
     pub relay: Relay,
     /// Whether requests over a limit are refused.
     pub limits: bool,
+    /// How many participants a call has at most.
+    pub participants: usize,
     /// How long live calls may go on after SIGTERM.
     pub drain_deadline: Duration,
     /// How logs are written.

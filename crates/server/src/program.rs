@@ -101,7 +101,8 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         public_hosts: vec![public_url.trim_start_matches("https://").to_owned()],
     };
     let node = Arc::new(Node::new(ctx.clone(), setting));
-    let board = Switchboard::open(ctx.clone(), folder.node_name(&SystemChance::new())?, Settings::default())
+    let settings = Settings { participants: config.participants, ..Settings::default() };
+    let board = Switchboard::open(ctx.clone(), folder.node_name(&SystemChance::new())?, settings)
         .await
         .map_err(|error| StartError(format!("the switchboard does not open: {error}")))?;
     let eyes = Arc::new(Eyes::new(&secret));

@@ -5,12 +5,17 @@
 
 mod chance;
 mod client;
+mod group_client;
+mod group_rules;
+mod group_witness;
+mod group_world;
 mod model;
 mod witness;
 mod world;
 
 use proptest::prelude::*;
 
+use group_world::GroupWorld;
 use world::World;
 
 proptest! {
@@ -20,6 +25,25 @@ proptest! {
     fn a_call_does_what_its_model_says(seed in any::<u64>()) {
         World::of(seed).play();
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, max_shrink_iters: 0, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_group_call_does_what_it_ought_to(seed in any::<u64>()) {
+        GroupWorld::of(seed).play();
+    }
+}
+
+#[test]
+fn people_meet_in_the_world_of_groups_and_calls_move_there() {
+    let played: Vec<_> = (0..100).map(|seed| GroupWorld::of(seed).play()).collect();
+    let reasons: std::collections::BTreeSet<String> = played.iter().map(|one| one.reason.to_string()).collect();
+    assert!(played.iter().map(|one| one.inputs).sum::<u64>() > 3_000);
+    assert!(played.iter().filter(|one| one.most >= 3).count() > 20, "three are together at times");
+    assert!(played.iter().filter(|one| one.moved).count() > 2, "calls between two are moved at times");
+    assert!(reasons.len() >= 4, "{reasons:?}");
 }
 
 /// The recorded run: `cargo test -p centrale-calls --release --test reference -- --ignored --nocapture`.

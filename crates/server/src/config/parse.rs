@@ -88,6 +88,11 @@ impl Source {
             tls: self.certificate()?,
             acme: self.acme(&public)?,
             limits: self.flag("limits", !is_dev)?,
+            participants: self
+                .get("calls.participants", "a number from 2 to 1000", |text| {
+                    text.parse().ok().filter(|number| (2..=1000).contains(number))
+                })?
+                .unwrap_or(350),
             drain_deadline: self
                 .get("drain.deadline", "a time such as 30s, 5m or 1h", duration)?
                 .unwrap_or(Duration::from_secs(300)),

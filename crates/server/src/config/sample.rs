@@ -21,6 +21,12 @@ pub(super) const KEYS: &[Key] = &[
     key("data", "CENTRALE_DATA", "\"./centrale-data\"", "Where files are kept."),
     key("log", "CENTRALE_LOG", "\"text\"", "How logs are written to standard error: text or json."),
     key("limits", "CENTRALE_LIMITS", "true", "Whether requests over a documented limit are refused with 429."),
+    key(
+        "calls.participants",
+        "CENTRALE_CALLS_PARTICIPANTS",
+        "350",
+        "How many participants a call has at most, 2 to 1000.",
+    ),
     key("listen.https", "CENTRALE_HTTPS", "\"0.0.0.0:443\"", "HTTPS, the event connection, and TURN over TLS."),
     key("listen.relay", "CENTRALE_RELAY", "\"0.0.0.0:3478\"", "STUN and TURN over UDP and TCP."),
     key("listen.relay_tls", "CENTRALE_RELAY_TLS", "\"0.0.0.0:5349\"", "TURN over TLS."),
