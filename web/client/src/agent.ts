@@ -1,6 +1,7 @@
 /** A user who can call and be called: one event connection, its calls, and the calls that ring. */
 
 import { LiveCall, callerInfoOf } from './call/call.js';
+import type { Joining } from './call/call.js';
 import { ANSWERED_ELSEWHERE, NETWORK_LOST } from './call/end-reason.js';
 import type { CallHost } from './call/host.js';
 import type { LocalStream } from './call/local-media.js';
@@ -23,6 +24,7 @@ import type {
   CallAgent,
   ConnectionState,
   ConnectionStateChangedReason,
+  GroupCallLocator,
   JoinCallOptions,
   StartCallOptions,
 } from './types/agent.js';
@@ -30,6 +32,7 @@ import type { AcceptCallOptions, Call, IncomingCall } from './types/call.js';
 import { CallAgentKind } from './types/enums.js';
 import type { CommunicationIdentifier } from './types/identifier.js';
 import type {
+  CallJoined,
   CallStarted,
   CallView,
   EndReason,
@@ -37,6 +40,7 @@ import type {
   IceConfiguration,
   IceServer,
   Incoming,
+  JoinCall,
   SendSignals,
   StartCall,
   Welcome,
@@ -44,6 +48,12 @@ import type {
 
 /** How long `createCallAgent` waits for its first connection, in milliseconds. */
 const OPEN_MS = 20_000;
+
+/** At most this many events wait for the id of a call that is being joined. They are told within one request's time. */
+const MAX_ORPHANS = 256;
+
+/** What a group is named by: a GUID (B-CALL-7). */
+const GROUP_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** How long `dispose` waits for the exchange, in milliseconds. */
 const DISPOSE_MS = 2_000;
@@ -85,6 +95,9 @@ export class LiveAgent implements CallAgent, CallHost {
   private live: LiveCall[] = [];
   /** Calls found again after a reload that nobody was told of yet: the app listens only once it has the agent. */
   private unseen: LiveCall[] = [];
+  /** Requests to join that are out, and events of calls that may be theirs. */
+  private entering = 0;
+  private orphans: Event[] = [];
   private state: ConnectionState = 'Disconnected';
   private servers: IceConfiguration = { stun: [], turn: [], expiresAt: 0 };
   private isDisposed = false;
@@ -174,14 +187,38 @@ export class LiveAgent implements CallAgent, CallHost {
     return call;
   }
 
-  /** Group calls, rooms and meetings are not made by this version: the call ends at once with 400/49001. */
-  join(locator: object, _options?: JoinCallOptions): Call {
+  /**
+   * Joins the call of a group, which the first to come begins. Gives the call at once: the one that is there when this page is in it
+   * already, as after a reload.
+   *
+   * Rooms and meetings are not known to this version: such a call ends at once with 400/49001.
+   */
+  join(locator: object, options?: JoinCallOptions): Call {
     this.assertLiving();
     if (typeof locator !== 'object' || locator === null) {
       throw new CallingError(ErrorCodes.badArgument, 'join takes a locator, for example { groupId }.');
     }
+    const { groupId } = locator as Partial<GroupCallLocator>;
+    if (groupId === undefined) {
+      const call = this.newCall(this.surroundings.guid(), 'Outgoing');
+      call.refuse();
+      return call;
+    }
+    if (typeof groupId !== 'string' || !GROUP_ID.test(groupId)) {
+      throw new CallingError(ErrorCodes.badArgument, 'A groupId is a GUID.');
+    }
+    const joining: Joining = {
+      locator: { kind: 'group', groupId },
+      ...(options ? { options } : {}),
+      ...(options?.receive ? { receive: options.receive } : {}),
+    };
+    const known = this.live.find((call) => call.info.groupId?.toLowerCase() === groupId.toLowerCase());
+    if (known) {
+      known.rejoin(joining);
+      return known;
+    }
     const call = this.newCall(this.surroundings.guid(), 'Outgoing');
-    call.refuse();
+    call.join(joining);
     return call;
   }
 
@@ -220,6 +257,23 @@ export class LiveAgent implements CallAgent, CallHost {
     const started = await this.rest.request<CallStarted>('POST', '/client/calls', request);
     this.servers = started.ice ?? this.servers;
     return started;
+  }
+
+  async enter(request: JoinCall): Promise<CallJoined> {
+    this.entering += 1;
+    try {
+      const joined = await this.rest.request<CallJoined>('POST', '/client/calls/:join', request);
+      this.servers = joined.ice ?? this.servers;
+      return joined;
+    } finally {
+      this.entering -= 1;
+    }
+  }
+
+  named(call: LiveCall): void {
+    const own = this.orphans.filter((event) => event.callId === call.id);
+    this.orphans = this.orphans.filter((event) => !own.includes(event));
+    own.forEach((event) => call.told(event));
   }
 
   post(callId: string, request: SendSignals): Promise<unknown> {
@@ -347,8 +401,14 @@ export class LiveAgent implements CallAgent, CallHost {
       }
       return;
     }
-    this.live.find((call) => call.id === event.callId)?.told(event);
-    this.rings.get(event.callId)?.told(event);
+    const call = this.live.find((one) => one.id === event.callId);
+    const ring = this.rings.get(event.callId);
+    call?.told(event);
+    ring?.told(event);
+    if (!call && !ring) {
+      // The events of a call that was joined may overtake the answer that names it.
+      this.orphans = this.entering > 0 ? [...this.orphans, event].slice(-MAX_ORPHANS) : [];
+    }
   }
 
   // ── Calls ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,16 +1,17 @@
 /**
- * A call, as apps hold it. It carries the user's wishes to the exchange and to the media session, and shows what became of them.
+ * A call, as apps hold it. It carries the user's wishes to the exchange and to the media sessions, and shows what became of them.
+ *
+ * What this side sends is `own-streams.ts`, who else is there `roster.ts`, the way of media `sessions.ts`, what features see `door.ts`.
  */
 
-import { Backoff } from '../connection/backoff.js';
-import { isPassing } from '../connection/rest.js';
 import { SignalQueue } from '../connection/signals.js';
+import { RestError } from '../connection/rest.js';
 import { bindMethods, Emitter } from '../emitter.js';
 import type { Disposer } from '../emitter.js';
 import { CallingError, ErrorCodes } from '../errors.js';
 import { identifierOf, rawIdOf } from '../identity.js';
-import { LocalAudioStream } from '../streams/local-audio-stream.js';
-import { LocalVideoStream } from '../streams/local-video-stream.js';
+import type { LocalAudioStream } from '../streams/local-audio-stream.js';
+import type { LocalVideoStream } from '../streams/local-video-stream.js';
 import { RemoteAudio } from '../streams/remote-audio-stream.js';
 import type { NetworkNews } from '../surroundings.js';
 import type {
@@ -33,24 +34,41 @@ import type {
 import { CallKind } from '../types/enums.js';
 import type { CallFeature, CallFeatureFactory } from '../types/feature.js';
 import type { CommunicationIdentifier, CommunicationIdentifierKind } from '../types/identifier.js';
-import type { AudioDeviceInfo } from '../types/device.js';
 import type { RemoteAudioStream } from '../types/stream.js';
-import type { CallView, Description, EndReason, Event, Incoming, Participant, Sending, StartCall } from '../wire.js';
+import type {
+  CallJoined,
+  CallStarted,
+  CallView,
+  Description,
+  EndReason,
+  Event,
+  Incoming,
+  JoinCall,
+  JoinLocator,
+  Participant,
+  ReceiveMode,
+  Sending,
+  Signal,
+  StartCall,
+} from '../wire.js';
+import { askUntilAnswered } from './asking.js';
+import type { CollectionChange } from './changes.js';
 import { FeatureDoor } from './door.js';
-import { callEndReason, HUNG_UP, NETWORK_LOST, NO_OFFER, NOT_SUPPORTED, placingFailed } from './end-reason.js';
+import { addingFailed, callEndReason, HUNG_UP, joiningFailed, NETWORK_LOST, NO_OFFER, NOT_SUPPORTED, placingFailed } from './end-reason.js';
 import type { CallHost } from './host.js';
 import { CallInformation } from './info.js';
 import { EmptyLobby } from './lobby.js';
-import { LocalMedia } from './local-media.js';
 import type { LocalStream } from './local-media.js';
 import { CallMachine, continuation } from './machine.js';
 import type { CallInput } from './machine.js';
-import { CallParticipant } from './participant.js';
+import { OwnStreams } from './own-streams.js';
 import { DOOR } from './peer-door.js';
-import type { Media, TransferGoal } from './peer-door.js';
+import type { TransferGoal } from './peer-door.js';
 import type { Peer } from './peer.js';
-import { Session } from './session.js';
-import { Speaker } from './speaker.js';
+import { Room } from './room.js';
+import { Roster } from './roster.js';
+import { Sessions } from './sessions.js';
+import { Speakers } from './speaker.js';
 
 /** Whom a call is with, and why. */
 export interface Placing {
@@ -61,23 +79,22 @@ export interface Placing {
   transferOf?: StartCall['transferOf'];
 }
 
-type CallEvents = { [Name in CallPropertyEvent]: undefined } & {
-  remoteParticipantsUpdated: Change<RemoteParticipant>;
-  localVideoStreamsUpdated: Change<LocalVideoStream>;
-  localAudioStreamsUpdated: Change<LocalAudioStream>;
-  remoteAudioStreamsUpdated: Change<RemoteAudioStream>;
-};
-
-interface Change<Item> {
-  added: Item[];
-  removed: Item[];
+/** Which group call is joined, and how. */
+export interface Joining {
+  locator: JoinLocator;
+  options?: AcceptCallOptions;
+  receive?: ReceiveMode;
 }
 
-/** The microphone that the system chooses. */
-const DEFAULT_MICROPHONE: AudioDeviceInfo = { id: '', name: '', isSystemDefault: true, deviceType: 'Microphone' };
+type CallEvents = { [Name in CallPropertyEvent]: undefined } & {
+  remoteParticipantsUpdated: CollectionChange<RemoteParticipant>;
+  localVideoStreamsUpdated: CollectionChange<LocalVideoStream>;
+  localAudioStreamsUpdated: CollectionChange<LocalAudioStream>;
+  remoteAudioStreamsUpdated: CollectionChange<RemoteAudioStream>;
+};
 
-/** How long placing is tried while the exchange is not reached, in milliseconds. */
-const PLACING_MS = 30_000;
+/** The bot that plays back what it hears (B-CALL-12): media goes to the media processor. */
+const ECHO = '8:echo123';
 
 /** How long a hang-up waits for the exchange's own word on why the call ended, in milliseconds. */
 const FAREWELL_MS = 1_500;
@@ -99,10 +116,8 @@ const TONES: Record<Exclude<DtmfTone, 'Flash'>, string> = {
 /** A call. */
 export class LiveCall implements Call {
   readonly kind = CallKind.Call;
-  readonly id: string;
   readonly info: CallInfo;
   readonly direction: CallDirection;
-  readonly role: ParticipantRole = 'Unknown';
   readonly lobby: Lobby = new EmptyLobby();
   readonly transferorInfo: CallerInfo | undefined;
 
@@ -110,25 +125,23 @@ export class LiveCall implements Call {
   private readonly information: CallInformation;
   private readonly machine = new CallMachine();
   private readonly signals: SignalQueue;
-  private readonly session: Session;
-  private readonly media: LocalMedia;
-  private readonly speaker = new Speaker();
+  private readonly sessions: Sessions;
+  private readonly own: OwnStreams;
+  private readonly roster: Roster;
+  private readonly room: Room;
+  private readonly speakers = new Speakers();
   private readonly door: FeatureDoor;
   private readonly features = new Map<unknown, CallFeature>();
-  private readonly audio = new RemoteAudio();
   private readonly ends: Disposer[] = [];
 
+  private currentId: string;
   private caller: CallerInfo;
-  private people: CallParticipant[] = [];
-  private videoStreams: LocalVideoStream[] = [];
-  private audioStreams: LocalAudioStream[] = [];
-  private remoteAudio: RemoteAudioStream[] = [];
-  private muted = false;
+  private remoteAudio: RemoteAudio[] = [];
   private incomingMuted = false;
-  private isOwnMicrophone = false;
   private isKnownToExchange = false;
   private lastSent: Sending | undefined;
   private cancelAwait: Disposer | undefined;
+  private stopSpeakers: Disposer = () => {};
   private shownState: CallState = 'None';
 
   constructor(
@@ -138,25 +151,45 @@ export class LiveCall implements Call {
     caller: CallerInfo,
     transferor?: string,
   ) {
-    this.id = id;
+    this.currentId = id;
     this.direction = direction;
     this.caller = caller;
     this.transferorInfo = transferor === undefined ? undefined : { identifier: identifierOf(transferor) };
-    this.information = new CallInformation(id);
+    this.information = new CallInformation(() => this.currentId);
     this.info = this.information;
-    this.media = new LocalMedia((media, stream) => this.sourceEnded(media, stream));
-    this.signals = new SignalQueue(id, host.endpointId, (call, request) => host.post(call, request), host.surroundings, () =>
+    // A call that is joined learns its id with the answer; nothing is posted before.
+    this.signals = new SignalQueue(id, host.endpointId, (_, request) => host.post(this.currentId, request), host.surroundings, () =>
       this.finish(NETWORK_LOST),
     );
-    this.session = new Session({
+    this.own = new OwnStreams(host.devices, host.surroundings, {
+      videosChanged: (media, change) => {
+        this.emitter.emit('localVideoStreamsUpdated', change);
+        this.emitter.emit(media === 'video' ? 'isLocalVideoStartedChanged' : 'isScreenSharingOnChanged');
+      },
+      audiosChanged: (change) => this.emitter.emit('localAudioStreamsUpdated', change),
+      mutedChanged: () => this.emitter.emit('isMutedChanged'),
+      sendingChanged: () => this.tellSending(),
+      isOver: () => this.isOver,
+      isUsedElsewhere: (stream) => host.isUsedElsewhere(stream, this),
+    });
+    this.roster = new Roster({
+      changed: (change) => this.emitter.emit('remoteParticipantsUpdated', change),
+      updated: () => this.room.changed('people'),
+      shown: () => this.sessions.wished(),
+      mute: (participants) => this.muteOthers(participants),
+    });
+    this.sessions = new Sessions({
       isCaller: direction === 'Outgoing',
       surroundings: host.surroundings,
       ice: () => host.ice(),
       relayMemory: host.relayMemory,
       send: (signal) => void this.signals.send(signal),
       isMediaAllowed: () => this.machine.isMediaAllowed,
+      isAnybodyAudible: () => this.roster.people.some((person) => person.state === 'Connected' && !person.isMuted),
+      wishes: () => this.roster.wishes(),
       listener: {
         peer: (peer) => this.peerChanged(peer),
+        sends: (peers) => void this.own.media.attach(peers),
         path: (path) => {
           this.door.pathChanged(path);
           this.cancelAwait?.();
@@ -166,9 +199,21 @@ export class LiveCall implements Call {
       },
     });
     const self = this;
+    this.room = new Room({
+      get isGroup() {
+        return self.machine.isGroup;
+      },
+      get participantId() {
+        return self.information.participantId;
+      },
+      others: () => this.roster.people.flatMap((person) => person.views),
+      ask: (signal) => this.request(signal),
+    });
     this.door = new FeatureDoor(
       {
-        id,
+        get id() {
+          return self.currentId;
+        },
         get participantId() {
           return self.information.participantId;
         },
@@ -176,18 +221,28 @@ export class LiveCall implements Call {
           return host.isSignalling;
         },
         get remoteIdentifier() {
-          return self.people[0]?.identifier;
+          return self.machine.isGroup ? undefined : self.roster.people[0]?.identifier;
         },
         get localIdentifier() {
           return identifierOf(host.rawId);
         },
         requestTransfer: (goal) => this.requestTransfer(goal),
       },
-      this.session,
-      this.media,
+      this.sessions,
+      this.own.media,
+      this.room,
     );
-    this.ends.push(...this.followDevices());
+    this.ends.push(...this.followWorld());
     bindMethods(this);
+  }
+
+  /** Another one once the exchange named the call that was joined (`idChanged`). */
+  get id(): string {
+    return this.currentId;
+  }
+
+  get role(): ParticipantRole {
+    return this.room.role;
   }
 
   get callerInfo(): CallerInfo {
@@ -203,7 +258,7 @@ export class LiveCall implements Call {
   }
 
   get isMuted(): boolean {
-    return this.muted;
+    return this.own.isMuted;
   }
 
   get isIncomingAudioMuted(): boolean {
@@ -211,19 +266,19 @@ export class LiveCall implements Call {
   }
 
   get isScreenSharingOn(): boolean {
-    return this.videoStreams.some(isScreen);
+    return this.own.screen !== undefined;
   }
 
   get isLocalVideoStarted(): boolean {
-    return this.videoStreams.some((stream) => !isScreen(stream));
+    return this.own.camera !== undefined;
   }
 
   get localVideoStreams(): ReadonlyArray<LocalVideoStream> {
-    return this.videoStreams;
+    return this.own.videos;
   }
 
   get localAudioStreams(): ReadonlyArray<LocalAudioStream> {
-    return this.audioStreams;
+    return this.own.audios;
   }
 
   get remoteAudioStreams(): ReadonlyArray<RemoteAudioStream> {
@@ -231,7 +286,7 @@ export class LiveCall implements Call {
   }
 
   get remoteParticipants(): ReadonlyArray<RemoteParticipant> {
-    return this.people;
+    return this.roster.people;
   }
 
   /** Whether the exchange knows it. */
@@ -269,13 +324,43 @@ export class LiveCall implements Call {
 
   /** Places the call. Returns at once; what fails ends the call. */
   place(placing: Placing): void {
-    this.setParticipants(placing.targets.map((target) => new CallParticipant(target)));
-    this.prepare(placing.options);
+    this.roster.begin(placing.targets);
+    this.own.prepare(placing.options);
+    if (placing.targets.length > 1) {
+      this.machine.handle({ on: 'grouped' });
+    }
     queueMicrotask(() => {
       this.input({ on: 'begun' });
-      this.people.forEach((person) => person.become('Connecting'));
+      this.roster.people.forEach((person) => person.become('Connecting'));
       void this.placeNow(placing).catch((error) => this.finish(error instanceof CallingError ? NO_OFFER : placingFailed(error, this.isOnline)));
     });
+  }
+
+  /** Joins a group call. Returns at once; what fails ends the call. */
+  join(joining: Joining): void {
+    this.own.prepare(joining.options);
+    this.machine.handle({ on: 'grouped' });
+    if (joining.locator.kind === 'group') {
+      this.information.setGroupId(joining.locator.groupId);
+    }
+    queueMicrotask(() => {
+      this.input({ on: 'begun' });
+      void this.joinNow(joining).catch((error) => this.finish(error instanceof CallingError ? NO_OFFER : joiningFailed(error, this.isOnline)));
+    });
+  }
+
+  /** The app joins what this page found again after a reload: it wants its own options. */
+  rejoin({ options, receive }: Joining): void {
+    if (options?.audioOptions?.muted !== undefined) {
+      this.own.mute(options.audioOptions.muted);
+    }
+    const video = options?.videoOptions?.localVideoStreams?.[0];
+    if (video && !this.own.camera) {
+      void this.own.startVideo(video).catch(() => {}); // as in a call that begins: it goes on without
+    }
+    if (receive) {
+      void this.signals.send({ type: 'receive', mode: receive });
+    }
   }
 
   /** Ends at once: what was asked for does not exist in this version. */
@@ -289,24 +374,20 @@ export class LiveCall implements Call {
   /** Answers a call that rings. */
   async answer(incoming: Incoming, options?: AcceptCallOptions): Promise<void> {
     this.information.setParticipantId(incoming.participantId);
-    const caller = new CallParticipant(incoming.caller.identity, incoming.caller.displayName);
-    caller.update(incoming.caller);
-    caller.become('Connecting');
-    this.setParticipants([caller]);
-    this.prepare(options);
+    if (incoming.conference) {
+      this.machine.handle({ on: 'grouped' });
+    }
+    this.roster.update({ ...incoming.caller, state: 'Connecting' }, false);
+    this.own.prepare(options);
     this.input({ on: 'begun' });
     this.host.holdOthers(this);
     this.isKnownToExchange = true;
-    await this.openMicrophone(options);
+    await this.own.openMicrophone(options);
     if (this.isOver) {
       return;
     }
-    incoming.candidates.forEach((batch) => this.session.candidates(batch));
     try {
-      await this.session.answer(incoming.offer, (answer) => {
-        this.lastSent = this.sending();
-        void this.signals.send({ type: 'accept', answer, sending: this.lastSent });
-      });
+      await this.accept(incoming);
     } catch {
       void this.signals.send({ type: 'hangUp' });
       this.finish(NO_OFFER);
@@ -317,13 +398,10 @@ export class LiveCall implements Call {
   /** Goes on after a reload of this page: same call, same place, a fresh peer connection. */
   async restore(view: CallView): Promise<void> {
     this.isKnownToExchange = true;
-    this.muted = view.sending.muted;
-    this.media.mute(this.muted);
-    this.setParticipants(view.participants.map((one) => new CallParticipant(one.identity, one.displayName)));
     this.input({ on: 'begun' });
     this.catchUp(view, false);
-    this.prepare({ audioOptions: { muted: this.muted } });
-    await this.openMicrophone(undefined);
+    this.own.prepare({ audioOptions: { muted: view.sending.muted } });
+    await this.own.openMicrophone(undefined);
     if (!this.isOver) {
       this.signals.open();
       this.lastSent = view.sending;
@@ -335,8 +413,14 @@ export class LiveCall implements Call {
   /** Events were missed: brings the call to where the exchange says it is. */
   catchUp(view: CallView, goesOn = true): void {
     this.information.setParticipantId(view.participantId);
-    view.participants.forEach((one) => this.updateParticipant(one));
+    if (view.groupId !== undefined) {
+      this.information.setGroupId(view.groupId);
+    }
     this.machine.restore(view);
+    this.roster.catchUp(view.participants, this.machine.isGroup);
+    if (view.own) {
+      this.ownChanged(view.own);
+    }
     this.show();
     if (goesOn && this.isKnownToExchange) {
       this.goOn(view);
@@ -358,11 +442,11 @@ export class LiveCall implements Call {
   }
 
   async mute(): Promise<void> {
-    this.setMuted(true);
+    this.own.mute(true);
   }
 
   async unmute(): Promise<void> {
-    this.setMuted(false);
+    this.own.mute(false);
   }
 
   async muteIncomingAudio(): Promise<void> {
@@ -374,56 +458,27 @@ export class LiveCall implements Call {
   }
 
   async muteAllRemoteParticipants(): Promise<void> {
-    throw new CallingError(ErrorCodes.notSupported, 'Participants of a one-to-one call cannot be muted by each other.');
+    await this.muteOthers(undefined);
   }
 
   async startVideo(localVideoStream: LocalVideoStream): Promise<void> {
-    if (!localVideoStream?.[DOOR] || isScreen(localVideoStream)) {
-      throw new CallingError(ErrorCodes.startVideoWrongStream, 'startVideo takes a LocalVideoStream of a camera or of a MediaStream.');
-    }
     this.assertGoing('start video');
-    if (this.isLocalVideoStarted) {
-      throw new CallingError(ErrorCodes.videoAlreadyStarted, 'Video was started already; stop it first.');
-    }
-    await this.startPicture('video', localVideoStream);
+    await this.own.startVideo(localVideoStream);
   }
 
   async stopVideo(localVideoStream: LocalVideoStream): Promise<void> {
-    if (!this.isLocalVideoStarted) {
-      throw new CallingError(ErrorCodes.videoAlreadyStopped, 'Video was stopped already.');
-    }
-    const sent = this.videoStreams.find((stream) => !isScreen(stream) && stream[DOOR] === localVideoStream?.[DOOR]);
-    if (!sent) {
-      throw new CallingError(ErrorCodes.videoStreamNotSent, 'That stream is not sent in this call.');
-    }
-    this.stopPicture('video', sent);
+    this.own.stopVideo(localVideoStream);
   }
 
   async startScreenSharing(screenSharingStream?: LocalVideoStream): Promise<void> {
     if (!this.machine.isAnswered) {
       throw new CallingError(ErrorCodes.screenShareNotConnected, 'A screen can be shared once the call is connected.');
     }
-    if (this.isScreenSharingOn) {
-      throw new CallingError(ErrorCodes.screenShareAlreadyOn, 'A screen is shared already.');
-    }
-    const stream = screenSharingStream ?? (await LocalVideoStream.ofScreen());
-    if (!isScreen(stream)) {
-      stream.setMediaStreamType('ScreenSharing');
-    }
-    if (this.isOver) {
-      stream.dispose();
-      throw new CallingError(ErrorCodes.screenShareNotConnected, 'The call is over.');
-    }
-    await this.startPicture('screen', stream);
+    await this.own.startScreen(screenSharingStream);
   }
 
   async stopScreenSharing(): Promise<void> {
-    const stream = this.videoStreams.find(isScreen);
-    if (!stream) {
-      throw new CallingError(ErrorCodes.screenShareAlreadyOff, 'No screen is shared.');
-    }
-    this.stopPicture('screen', stream);
-    this.release([stream]);
+    this.own.stopScreen();
   }
 
   async startAudio(localAudioStream: LocalAudioStream): Promise<void> {
@@ -431,14 +486,11 @@ export class LiveCall implements Call {
       throw new CallingError(ErrorCodes.badArgument, 'startAudio takes a LocalAudioStream.');
     }
     this.assertGoing('start audio');
-    await this.media.start('audio', localAudioStream);
-    this.isOwnMicrophone = false;
-    this.setAudioStreams([localAudioStream]);
+    await this.own.startAudio(localAudioStream);
   }
 
   stopAudio(): void {
-    this.media.stop('audio');
-    this.setAudioStreams([]);
+    this.own.stopAudio();
   }
 
   async hold(): Promise<void> {
@@ -472,28 +524,29 @@ export class LiveCall implements Call {
   }
 
   async setConstraints(constraints: CallConstraints): Promise<void> {
-    await this.media.constrain(constraints?.video?.send);
+    await this.own.constrain(constraints);
   }
 
-  /** One-to-one calls only: the participant ends at once, with 400/49001. */
-  addParticipant(identifier: CommunicationIdentifier, _options?: AddPhoneNumberOptions): RemoteParticipant {
-    const person = new CallParticipant(rawIdOf(identifier));
-    this.people = [...this.people, person];
-    this.emitter.emit('remoteParticipantsUpdated', { added: [person], removed: [] });
-    queueMicrotask(() => {
-      person.end(callEndReason(NOT_SUPPORTED));
-      this.people = this.people.filter((one) => one !== person);
-      this.emitter.emit('remoteParticipantsUpdated', { added: [], removed: [person] });
-    });
+  /** Calls somebody in. A call between two becomes a group call by it; media does not pause. */
+  addParticipant(identifier: CommunicationIdentifier, options?: AddPhoneNumberOptions): RemoteParticipant {
+    this.assertGoing('add somebody');
+    const rawId = rawIdOf(identifier);
+    const isHere = this.roster.people.some((person) => person.rawId === rawId);
+    const person = this.roster.invite(rawId);
+    if (!isHere) {
+      const number = options?.alternateCallerId?.phoneNumber;
+      const signal: Signal = { type: 'addParticipant', identity: rawId, ...(number === undefined ? {} : { alternateCallerId: number }) };
+      this.request(signal).catch((error) => this.roster.refuse(person, callEndReason(addingFailed(error))));
+    }
     return person;
   }
 
   async removeParticipant(identifier: CommunicationIdentifier): Promise<void> {
-    const rawId = rawIdOf(identifier);
-    if (!this.people.some((person) => person.rawId === rawId)) {
-      throw new CallingError(ErrorCodes.badArgument, 'That participant is not in the call.');
+    const { rawId } = this.roster.find(rawIdOf(identifier));
+    if (!this.machine.isGroup) {
+      throw new CallingError(ErrorCodes.notSupported, 'In a one-to-one call nobody is removed; hang up instead.');
     }
-    throw new CallingError(ErrorCodes.notSupported, 'In a one-to-one call nobody is removed; hang up instead.');
+    await this.request({ type: 'removeParticipant', identity: rawId });
   }
 
   /** Leaves the call, and forgets all listeners. */
@@ -510,28 +563,54 @@ export class LiveCall implements Call {
     }
     switch (event.type) {
       case 'ringing':
-        this.people.forEach((person) => person.become('Ringing'));
+        if (!this.machine.isGroup) {
+          this.roster.people.forEach((person) => person.become('Ringing'));
+        }
         this.input({ on: 'ringing' });
         break;
       case 'accepted':
-        this.answered(event.callee, event.answer);
+        this.accepted(event.callee, event.answer);
         break;
       case 'joined':
-        this.people.forEach((person) => person.become('Connected'));
+        if (!this.machine.isGroup) {
+          this.roster.people.forEach((person) => person.become('Connected'));
+        }
         this.input({ on: 'answered' });
         break;
       case 'ended':
         this.finish(event.reason);
         break;
       case 'description':
-        this.session.description(event.description);
+        this.sessions.description(event.description);
         break;
       case 'candidates':
-        this.session.candidates(event.candidates);
+        this.sessions.candidates(event.candidates);
+        break;
+      case 'conference':
+        this.sessions.answered(event.description);
+        break;
+      case 'convene':
+        if (event.isGroup) {
+          this.input({ on: 'grouped' });
+          this.room.changed('people');
+        }
+        this.sessions.convene(event.epoch);
+        break;
+      case 'convened':
+        this.sessions.convened(event.epoch);
+        break;
+      case 'adjourned':
+        this.sessions.adjourned(event.epoch);
         break;
       case 'participant':
-        this.updateParticipant(event.participant);
-        this.input({ on: 'remote', state: event.participant.state });
+        this.participantChanged(event.participant);
+        break;
+      case 'participants':
+        event.participants.forEach((participant) => this.participantChanged(participant));
+        break;
+      case 'mutedByOthers':
+        this.own.mute(true);
+        this.emitter.emit('mutedByOthers');
         break;
       case 'state':
         this.input({ on: 'told', state: event.state });
@@ -549,7 +628,7 @@ export class LiveCall implements Call {
 
   /** The event connection went or came. */
   signalling(isUp: boolean): void {
-    this.session.signalling(isUp);
+    this.sessions.signalling(isUp);
     this.door.signallingChanged(isUp);
     if (isUp) {
       this.signals.kick();
@@ -561,7 +640,7 @@ export class LiveCall implements Call {
     if (news === 'changed') {
       this.signals.kick();
     }
-    this.session.network(news);
+    this.sessions.network(news);
   }
 
   /** Ends the call on this side. The first reason counts. */
@@ -571,12 +650,14 @@ export class LiveCall implements Call {
     }
     this.machine.handle({ on: 'ended', reason });
     this.cancelAwait?.();
-    this.session.close();
-    this.speaker.close();
-    this.audio.end();
+    this.sessions.close();
+    this.stopSpeakers();
+    this.speakers.close();
+    this.remoteAudio.forEach((audio) => audio.end());
     this.ends.splice(0).forEach((end) => end());
-    this.release(this.media.close());
-    this.people.forEach((person) => person.end(undefined));
+    this.own.close();
+    this.roster.end();
+    this.room.close();
     this.door.ended();
     this.closeSignals();
     this.show();
@@ -585,16 +666,12 @@ export class LiveCall implements Call {
 
   /** Media options of this call for one that takes its place. */
   mediaOptions(): AcceptCallOptions {
-    const videos = this.videoStreams.filter((stream) => !isScreen(stream));
-    return {
-      audioOptions: { muted: this.muted, ...(this.isOwnMicrophone ? {} : { localAudioStreams: this.audioStreams }) },
-      ...(videos.length > 0 ? { videoOptions: { localVideoStreams: videos } } : {}),
-    };
+    return this.own.options();
   }
 
   /** Whether the call sends this stream. */
   uses(stream: LocalStream): boolean {
-    return !this.isOver && [...this.videoStreams, ...this.audioStreams].some((one) => one[DOOR] === stream[DOOR]);
+    return !this.isOver && this.own.uses(stream);
   }
 
   // ── How it is done ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -613,10 +690,11 @@ export class LiveCall implements Call {
 
   private async placeNow(placing: Placing): Promise<void> {
     this.host.holdOthers(this);
-    await this.openMicrophone(placing.options);
+    await this.own.openMicrophone(placing.options);
     let request: StartCall | undefined;
-    await this.session.offer(0, (offer) => {
-      this.lastSent = this.sending();
+    const isConference = placing.targets.length > 1 || placing.targets[0] === ECHO;
+    await this.sessions.offer(isConference ? 'conference' : 'direct', 0, (offer) => {
+      this.lastSent = this.own.sending;
       request = {
         callId: this.id,
         endpointId: this.host.endpointId,
@@ -632,9 +710,53 @@ export class LiveCall implements Call {
     if (!request || this.isEnding) {
       return;
     }
-    const participantId = await this.ask(request);
+    const start = request;
+    const started = await askUntilAnswered<CallStarted>(this.host.surroundings, () => this.host.place(start));
+    this.placed(started.participantId, started.answer);
+  }
+
+  private async joinNow({ locator, options, receive }: Joining): Promise<void> {
+    this.host.holdOthers(this);
+    await this.own.openMicrophone(options);
+    let request: JoinCall | undefined;
+    await this.sessions.offer('conference', 0, (offer) => {
+      this.lastSent = this.own.sending;
+      request = {
+        locator,
+        endpointId: this.host.endpointId,
+        requestId: this.host.surroundings.guid(),
+        offer,
+        sending: this.lastSent,
+        ...(this.host.displayName === undefined ? {} : { displayName: this.host.displayName }),
+        // Without a word each sender's streams come, which is what the object model shows.
+        media: receive ?? 'forwarded',
+      };
+    });
+    if (!request || this.isEnding) {
+      return;
+    }
+    const join = request;
+    const joined = await askUntilAnswered<CallJoined>(this.host.surroundings, () => this.host.enter(join));
+    const isNamed = this.currentId !== joined.callId;
+    this.currentId = joined.callId;
+    this.placed(joined.participantId, joined.answer);
+    if (!this.isEnding) {
+      this.catchUp(joined.call, false);
+      this.input({ on: 'answered' });
+    }
+    if (isNamed) {
+      this.emitter.emit('idChanged');
+      this.host.named(this);
+    }
+  }
+
+  /** The exchange knows the call. */
+  private placed(participantId: string, answer: Description | undefined): void {
     this.isKnownToExchange = true;
     this.information.setParticipantId(participantId);
+    if (answer) {
+      this.sessions.answered(answer);
+    }
     this.signals.open();
     if (this.isEnding) {
       void this.signals.send({ type: 'hangUp' });
@@ -643,34 +765,38 @@ export class LiveCall implements Call {
     }
   }
 
-  /** Asks until the exchange answers; the call's id makes it one call however often it is asked. */
-  private async ask(request: StartCall): Promise<string> {
-    const world = this.host.surroundings;
-    const backoff = new Backoff(world);
-    const until = world.now() + PLACING_MS;
-    for (;;) {
-      try {
-        return (await this.host.place(request)).participantId;
-      } catch (error) {
-        if (!isPassing(error) || world.now() > until) {
-          throw error;
-        }
-        await this.pause(backoff.next());
-      }
+  private async accept(incoming: Incoming): Promise<void> {
+    const accept = (how: { answer: Description } | { offer: Description }): void => {
+      this.lastSent = this.own.sending;
+      void this.signals.send({ type: 'accept', ...how, sending: this.lastSent });
+    };
+    if (incoming.conference || !incoming.offer) {
+      await this.sessions.offer('conference', 0, (offer) => accept({ offer }));
+    } else {
+      incoming.candidates.forEach((batch) => this.sessions.candidates(batch));
+      await this.sessions.answer(incoming.offer, (answer) => accept({ answer }));
     }
   }
 
-  private answered(callee: Participant, answer: Description): void {
-    this.updateParticipant({ ...callee, state: callee.state === 'Hold' ? 'Hold' : 'Connected' });
-    this.session.description(answer);
+  private accepted(callee: Participant, answer: Description | undefined): void {
+    this.participantChanged({ ...callee, state: callee.state === 'Hold' ? 'Hold' : 'Connected' });
+    if (answer) {
+      this.sessions.conference ? this.sessions.answered(answer) : this.sessions.description(answer);
+    }
     this.input({ on: 'answered' });
   }
 
   private goOn(view: CallView): void {
-    const peer = this.session.current;
-    const next = continuation(view, peer?.epoch, peer?.wasStable ?? false);
-    if (next.do === 'offer') {
-      this.session.rebuild(next.epoch);
+    const kind = view.conference ? 'conference' : 'direct';
+    const standing = this.sessions.standing(kind);
+    const next = continuation(view, standing?.epoch, standing?.hasAnswer ?? false);
+    if (next.do !== 'offer') {
+      return;
+    }
+    if (kind === 'conference' && this.sessions.peer) {
+      this.sessions.convene(next.epoch);
+    } else {
+      this.sessions.rebuild(kind, next.epoch);
     }
   }
 
@@ -682,164 +808,73 @@ export class LiveCall implements Call {
   /** Lets apps see the machine's state, and media follow it. */
   private show(): void {
     const isAllowed = this.machine.isMediaAllowed;
-    this.media.allow(isAllowed);
-    this.speaker.silence(!isAllowed || this.incomingMuted);
+    this.own.media.allow(isAllowed);
+    this.speakers.silence(!isAllowed || this.incomingMuted);
     if (this.shownState !== this.machine.state) {
       this.shownState = this.machine.state;
       this.emitter.emit('stateChanged');
     }
   }
 
+  /** Another peer connection is in use, or its slots carry others. */
   private peerChanged(peer: Peer | undefined): void {
-    void this.media.attach(peer);
-    this.people.forEach((person) => person.attach(peer));
-    const track = peer?.transceiver('audio')?.receiver.track;
-    this.speaker.setTrack(track);
-    this.audio.setTrack(track);
-    if (track && this.remoteAudio.length === 0) {
-      this.remoteAudio = [this.audio];
-      this.emitter.emit('remoteAudioStreamsUpdated', { added: [this.audio], removed: [] });
-    }
+    const { conference } = this.sessions;
+    const picture = (id: string, media: 'video' | 'screen'): MediaStreamTrack | undefined =>
+      (conference ? conference.receiver(id, media === 'video' ? 'camera' : media) : peer?.transceiver(media)?.receiver)?.track;
+    this.roster.attach(peer && { picture });
+    const voices = conference ? conference.voices : [peer?.transceiver('audio')?.receiver];
+    this.hear(voices.flatMap((receiver) => receiver?.track ?? []));
+    this.stopSpeakers();
+    this.stopSpeakers = conference?.on('speakers', ({ speaking }) => this.roster.setSpeaking(speaking)) ?? (() => {});
+    this.room.attach(conference);
     this.door.peerChanged(peer);
   }
 
-  private updateParticipant(view: Participant): void {
-    let person = this.people.find((one) => one.rawId === view.identity);
-    if (!person) {
-      person = new CallParticipant(view.identity, view.displayName);
-      person.attach(this.session.current);
-      const replaced = this.people.filter((one) => one.endpointDetails.length === 0);
-      this.setParticipants([...this.people.filter((one) => !replaced.includes(one)), person]);
+  /** Plays these, and gives apps what they need to do it themselves: one stream for each. */
+  private hear(tracks: MediaStreamTrack[]): void {
+    this.speakers.setTracks(tracks);
+    const added = tracks.slice(this.remoteAudio.length).map(() => new RemoteAudio());
+    this.remoteAudio = added.length > 0 ? [...this.remoteAudio, ...added] : this.remoteAudio;
+    this.remoteAudio.forEach((audio, index) => audio.setTrack(tracks[index]));
+    if (added.length > 0) {
+      this.emitter.emit('remoteAudioStreamsUpdated', { added, removed: [] });
     }
-    person.update(view);
-    const first = this.people[0];
-    if (this.direction === 'Incoming' && person === first && this.caller.displayName !== person.displayName) {
-      this.caller = { identifier: person.identifier, displayName: person.displayName };
+  }
+
+  private participantChanged(view: Participant): void {
+    if (view.participantId !== undefined && view.participantId === this.information.participantId) {
+      this.ownChanged(view);
+      return;
+    }
+    this.roster.update(view, this.machine.isGroup);
+    this.input({ on: 'remote', state: view.state });
+    const first = this.roster.people[0];
+    if (this.direction === 'Incoming' && first?.rawId === view.identity && this.caller.displayName !== first.displayName) {
+      this.caller = { identifier: first.identifier, displayName: first.displayName };
       this.emitter.emit('callerInfoChanged');
     }
   }
 
-  private setParticipants(people: CallParticipant[]): void {
-    const added = people.filter((one) => !this.people.includes(one));
-    const removed = this.people.filter((one) => !people.includes(one));
-    this.people = people;
-    this.emitter.emit('remoteParticipantsUpdated', { added, removed });
-  }
-
-  /** What the options say about media before any device is opened. */
-  private prepare(options: AcceptCallOptions | undefined): void {
-    this.muted = options?.audioOptions?.muted === true;
-    this.media.mute(this.muted);
-    void this.media.constrain(options?.videoOptions?.constraints?.send);
-    const video = options?.videoOptions?.localVideoStreams?.[0];
-    if (video?.[DOOR]) {
-      // The call does not wait for the camera, nor fail for want of one (B-CALL-15).
-      void this.startPicture('video', video).catch(() => {});
+  private ownChanged(own: Participant): void {
+    if (this.room.setOwn(own)) {
+      this.emitter.emit('roleChanged');
     }
   }
 
-  /** The call goes on without a microphone when there is none; diagnostics tell the user. */
-  private async openMicrophone(options: AcceptCallOptions | undefined): Promise<void> {
-    const given = options?.audioOptions?.localAudioStreams?.[0];
-    const stream = given ?? new LocalAudioStream(this.host.devices.selectedMicrophone ?? DEFAULT_MICROPHONE);
-    this.isOwnMicrophone = given === undefined;
-    try {
-      await this.media.start('audio', stream);
-      if (this.isOver) {
-        this.release(this.media.close());
-      } else {
-        this.setAudioStreams([stream]);
-      }
-    } catch {
-      this.setAudioStreams([]);
-    }
-  }
-
-  private setAudioStreams(streams: LocalAudioStream[]): void {
-    const removed = this.audioStreams.filter((one) => !streams.includes(one));
-    const added = streams.filter((one) => !this.audioStreams.includes(one));
-    if (added.length + removed.length > 0) {
-      this.audioStreams = streams;
-      this.emitter.emit('localAudioStreamsUpdated', { added, removed });
-    }
-  }
-
-  private async startPicture(media: 'video' | 'screen', stream: LocalVideoStream): Promise<void> {
-    this.setVideoStreams(media, [...this.videoStreams, stream]);
-    try {
-      await this.media.start(media, stream);
-    } catch (error) {
-      this.stopPicture(media, stream);
-      throw error;
-    }
-    if (this.isOver) {
-      this.release(this.media.close());
-    } else if (!this.videoStreams.includes(stream)) {
-      this.media.stop(media); // stopped while its device was opening
-    } else {
-      this.tellSending();
-    }
-  }
-
-  private stopPicture(media: 'video' | 'screen', stream: LocalVideoStream): void {
-    this.media.stop(media);
-    this.setVideoStreams(media, this.videoStreams.filter((one) => one !== stream));
-    this.tellSending();
-  }
-
-  private setVideoStreams(media: 'video' | 'screen', streams: LocalVideoStream[]): void {
-    const added = streams.filter((one) => !this.videoStreams.includes(one));
-    const removed = this.videoStreams.filter((one) => !streams.includes(one));
-    if (added.length + removed.length > 0) {
-      this.videoStreams = streams;
-      this.emitter.emit('localVideoStreamsUpdated', { added, removed });
-      this.emitter.emit(media === 'video' ? 'isLocalVideoStartedChanged' : 'isScreenSharingOnChanged');
-    }
-  }
-
-  /** A device was pulled, or sharing was stopped in the browser's own bar. */
-  private sourceEnded(media: Media, stream: LocalStream): void {
-    if (this.isOver) {
-      return;
-    }
-    if (media !== 'audio') {
-      this.stopPicture(media, stream as LocalVideoStream);
-    } else if (this.isOwnMicrophone) {
-      // The system names another default within a moment.
-      this.ends.push(this.host.surroundings.after(500, () => void this.openMicrophone(undefined)));
-    }
-  }
-
-  private followDevices(): Disposer[] {
-    const devices = this.host.devices;
-    const microphone = (): void => {
-      const chosen = devices.selectedMicrophone;
-      const stream = this.audioStreams[0];
-      if (chosen && stream && this.isOwnMicrophone) {
-        stream.switchSource(chosen).catch(() => {}); // the same one, or gone again
-      }
-    };
-    const speaker = (): void => this.speaker.setDevice(devices.selectedSpeaker);
-    devices.on('selectedMicrophoneChanged', microphone);
+  private followWorld(): Disposer[] {
+    const { devices, surroundings } = this.host;
+    const speaker = (): void => this.speakers.setDevice(devices.selectedSpeaker);
     devices.on('selectedSpeakerChanged', speaker);
     speaker();
     return [
-      () => devices.off('selectedMicrophoneChanged', microphone),
       () => devices.off('selectedSpeakerChanged', speaker),
       this.every(LISTEN_MS, () => {
-        const isAudible = this.machine.isMediaAllowed && this.session.path === 'connected';
-        this.people.forEach((person) => person.listen(this.host.surroundings.now(), isAudible));
+        if (!this.sessions.conference) {
+          const isAudible = this.machine.isMediaAllowed && this.sessions.path === 'connected';
+          this.roster.listen(surroundings.now(), isAudible ? this.sessions.peer?.transceiver('audio')?.receiver : undefined);
+        }
       }),
     ];
-  }
-
-  private setMuted(isMuted: boolean): void {
-    this.media.mute(isMuted);
-    if (this.muted !== isMuted) {
-      this.muted = isMuted;
-      this.emitter.emit('isMutedChanged');
-      this.tellSending();
-    }
   }
 
   private setIncomingMuted(isMuted: boolean): void {
@@ -865,21 +900,32 @@ export class LiveCall implements Call {
     }
   }
 
-  private sending(): Sending {
-    return {
-      muted: this.muted,
-      video: this.media.track('video') !== undefined,
-      screen: this.media.track('screen') !== undefined,
-    };
-  }
-
   private tellSending(): void {
-    const sending = this.sending();
+    const { sending } = this.own;
     const last = this.lastSent;
     const isSame = last?.muted === sending.muted && last.video === sending.video && last.screen === sending.screen;
     if (last && !isSame && !this.isOver) {
       this.lastSent = sending;
       void this.signals.send({ type: 'sending', sending });
+    }
+  }
+
+  private async muteOthers(participants: string[] | undefined): Promise<void> {
+    if (!this.machine.isGroup) {
+      throw new CallingError(ErrorCodes.notSupported, 'Participants of a one-to-one call cannot be muted by each other.');
+    }
+    await this.request({ type: 'muteOthers', ...(participants ? { participants } : {}) });
+  }
+
+  /** Asks for something that the exchange may refuse. */
+  private async request(signal: Signal): Promise<void> {
+    try {
+      await this.signals.send(signal);
+    } catch (cause) {
+      if (cause instanceof RestError) {
+        throw new CallingError([cause.status, ErrorCodes.refused[1]], cause.message, { cause });
+      }
+      throw cause;
     }
   }
 
@@ -890,15 +936,6 @@ export class LiveCall implements Call {
   private assertGoing(what: string): void {
     if (this.isEnding) {
       throw new CallingError(ErrorCodes.wrongState, `The call is over: it is too late to ${what}.`);
-    }
-  }
-
-  /** Streams that no other call sends are done with the call. */
-  private release(streams: LocalStream[]): void {
-    for (const stream of streams) {
-      if (!this.host.isUsedElsewhere(stream, this)) {
-        stream[DOOR].callEnded();
-      }
     }
   }
 
@@ -931,10 +968,6 @@ export class LiveCall implements Call {
   private pause(ms: number): Promise<void> {
     return new Promise((resolve) => this.host.surroundings.after(ms, resolve));
   }
-}
-
-function isScreen(stream: LocalVideoStream): boolean {
-  return stream.mediaStreamType === 'ScreenSharing';
 }
 
 /** Who placed a call, as a signal and a view say it. */

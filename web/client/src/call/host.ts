@@ -2,7 +2,7 @@
 
 import type { Devices } from '../devices/device-manager.js';
 import type { Surroundings } from '../surroundings.js';
-import type { CallStarted, Event, IceConfiguration, SendSignals, StartCall } from '../wire.js';
+import type { CallJoined, CallStarted, Event, IceConfiguration, JoinCall, SendSignals, StartCall } from '../wire.js';
 import type { LiveCall } from './call.js';
 import type { LocalStream } from './local-media.js';
 import type { RelayMemory } from './relay-memory.js';
@@ -21,6 +21,9 @@ export interface CallHost {
   /** ICE servers as they are now. */
   ice(): IceConfiguration;
   place(request: StartCall): Promise<CallStarted>;
+  enter(request: JoinCall): Promise<CallJoined>;
+  /** The exchange named the call that was joined: what was told of it meanwhile may follow. */
+  named(call: LiveCall): void;
   post(callId: string, request: SendSignals): Promise<unknown>;
   /** Puts every other call on hold: one call at a time has media (B-CALL-4). */
   holdOthers(call: LiveCall): void;

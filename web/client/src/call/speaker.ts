@@ -1,7 +1,7 @@
 /**
- * Plays the other side's sound, on the chosen speaker.
+ * Plays the others' sound, on the chosen speaker.
  *
- * The element is never put into the page. Where the browser lets sound begin only after a gesture, playing begins with the next one.
+ * The elements are never put into the page. Where the browser lets sound begin only after a gesture, playing begins with the next one.
  */
 
 import type { AudioDeviceInfo } from '../types/device.js';
@@ -11,16 +11,56 @@ type SinkElement = HTMLAudioElement & { setSinkId?: (id: string) => Promise<void
 
 const GESTURES = ['pointerdown', 'keydown', 'touchend'] as const;
 
-/** Plays one call. */
-export class Speaker {
+/** Plays one call: a track between two, all voices of a conference. */
+export class Speakers {
+  private readonly playing: Speaker[] = [];
+  private isSilent = false;
+  private device: AudioDeviceInfo | undefined;
+
+  /** Plays these, in place of those before. Each has an element of its own: browsers play but one track of an element. */
+  setTracks(tracks: readonly MediaStreamTrack[]): void {
+    while (this.playing.length < tracks.length) {
+      const speaker = new Speaker();
+      speaker.silence(this.isSilent);
+      speaker.setDevice(this.device);
+      this.playing.push(speaker);
+    }
+    this.playing.forEach((speaker, index) => speaker.setTrack(tracks[index]));
+  }
+
+  /** Whether nothing is to be heard: incoming audio muted, or the call on hold. */
+  silence(isSilent: boolean): void {
+    this.isSilent = isSilent;
+    this.playing.forEach((speaker) => speaker.silence(isSilent));
+  }
+
+  /** The speaker to use; the system's when it is not said or gone. */
+  setDevice(device: AudioDeviceInfo | undefined): void {
+    this.device = device;
+    this.playing.forEach((speaker) => speaker.setDevice(device));
+  }
+
+  /** Ends it. */
+  close(): void {
+    this.playing.splice(0).forEach((speaker) => speaker.close());
+  }
+}
+
+/** Plays one track. */
+class Speaker {
   private element: SinkElement | undefined;
   private isWaiting = false;
   private isSilent = false;
   private sink: string | undefined;
+  private track: MediaStreamTrack | undefined;
   private readonly onGesture = (): void => void this.play();
 
   /** Plays a track in place of the one before. */
   setTrack(track: MediaStreamTrack | undefined): void {
+    if (track === this.track) {
+      return;
+    }
+    this.track = track;
     if (!track || typeof Audio === 'undefined') {
       if (this.element) {
         this.element.srcObject = null;

@@ -149,9 +149,32 @@ class RendererView implements VideoStreamRendererView {
     }
     this.ends.push(stream.watch('track', (track) => this.show(track)));
     this.ends.push(() => stream.unwatched());
+    this.tellSize(stream);
     this.show(stream.currentTrack);
     await this.firstFrame(stream);
     this.countFrames(stream);
+  }
+
+  /**
+   * Tells the stream how large it is shown: a conference sends what fits, and nothing to a view that is hidden.
+   *
+   * Before a view is in the page nobody knows; it counts as one of a likely size.
+   */
+  private tellSize(stream: RemoteVideo): void {
+    stream.shownBy(this, { width: 0, height: 0 });
+    this.ends.push(() => stream.shownBy(this, undefined));
+    if (typeof ResizeObserver === 'undefined') {
+      return;
+    }
+    const observer = new ResizeObserver(() => {
+      const { clientWidth, clientHeight, isConnected } = this.target;
+      const scale = globalThis.devicePixelRatio || 1;
+      const size = { width: Math.round(clientWidth * scale), height: Math.round(clientHeight * scale) };
+      const isHidden = isConnected && (size.width === 0 || size.height === 0);
+      stream.shownBy(this, isHidden ? undefined : isConnected ? size : { width: 0, height: 0 });
+    });
+    observer.observe(this.target);
+    this.ends.push(() => observer.disconnect());
   }
 
   private show(track: MediaStreamTrack | undefined): void {

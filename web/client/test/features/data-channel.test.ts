@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MAX_MESSAGE, MAX_QUEUED, SILENCE, parseLabel, rateOf, writeLabel } from '../../src/features/data-channel.js';
+import { MAX_MESSAGE, parseLabel, writeLabel } from '../../src/features/data-frame.js';
+import { rateOf } from '../../src/features/data-rate.js';
+import { SILENCE } from '../../src/features/data-receiver.js';
+import { MAX_QUEUED } from '../../src/features/data-sender.js';
 import { Features } from '../../src/features/index.js';
 import type { DataChannelReceiver } from '../../src/types/index.js';
 import { ANN, BEN, feature, twoDoors } from './fake-door.js';
@@ -154,7 +157,7 @@ test('rates are those of the service limits', () => {
 test('labels are read back, and foreign ones are not ours', () => {
   const label = { channelId: 65_535, session: 1_700_000_000_000, reliability: 'Lossy' as const };
   assert.deepEqual(parseLabel(writeLabel(label)), label);
-  for (const foreign of ['', 'signs', 'data/0/1/Lossy', 'data/65536/1/Lossy', 'data/1/1/Fast', 'data/1/1/Lossy/x', 'data/1/-1/Lossy']) {
+  for (const foreign of ['', 'signs', 'data/65536/1/Lossy', 'data/1/1/Fast', 'data/1/1/Lossy/x', 'data/1/-1/Lossy']) {
     assert.equal(parseLabel(foreign), undefined);
   }
 });
