@@ -1,8 +1,9 @@
 /** A user who can call and be called: one event connection, its calls, and the calls that ring. */
 
-import { LiveCall, callerInfoOf } from './call/call.js';
-import type { Joining } from './call/call.js';
+import { LiveCall } from './call/call.js';
 import { ANSWERED_ELSEWHERE, NETWORK_LOST } from './call/end-reason.js';
+import { callerInfoOf } from './call/engine.js';
+import type { CallEngine, Joining } from './call/engine.js';
 import type { CallHost } from './call/host.js';
 import type { LocalStream } from './call/local-media.js';
 import { RelayMemory } from './call/relay-memory.js';
@@ -270,7 +271,7 @@ export class LiveAgent implements CallAgent, CallHost {
     }
   }
 
-  named(call: LiveCall): void {
+  named(call: CallEngine): void {
     const own = this.orphans.filter((event) => event.callId === call.id);
     this.orphans = this.orphans.filter((event) => !own.includes(event));
     own.forEach((event) => call.told(event));
@@ -280,7 +281,7 @@ export class LiveAgent implements CallAgent, CallHost {
     return this.rest.request('POST', `/client/calls/${callId}/:signal`, request);
   }
 
-  holdOthers(call: LiveCall): void {
+  holdOthers(call: CallEngine): void {
     for (const other of this.live) {
       if (other !== call && other.isActive && !this.replacements.has(call)) {
         other.hold().catch(() => {}); // it ended meanwhile
@@ -288,11 +289,11 @@ export class LiveAgent implements CallAgent, CallHost {
     }
   }
 
-  isUsedElsewhere(stream: LocalStream, call: LiveCall): boolean {
+  isUsedElsewhere(stream: LocalStream, call: CallEngine): boolean {
     return this.live.some((other) => other !== call && other.uses(stream));
   }
 
-  transfer(from: LiveCall, event: Event & { type: 'transferRequested' }): LiveCall {
+  transfer(from: CallEngine, event: Event & { type: 'transferRequested' }): LiveCall {
     const call = this.newCall(this.surroundings.guid(), 'Outgoing', event.transferor);
     this.replacements.add(call);
     call.place({
@@ -303,16 +304,17 @@ export class LiveAgent implements CallAgent, CallHost {
     return call;
   }
 
-  ended(call: LiveCall): void {
+  ended(call: CallEngine): void {
+    const removed = this.live.filter((other) => other === call);
     this.live = this.live.filter((other) => other !== call);
     this.unseen = this.unseen.filter((other) => other !== call);
-    this.emitter.emit('callsUpdated', { added: [], removed: [call] });
+    this.emitter.emit('callsUpdated', { added: [], removed });
   }
 
   // ── The connection ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Calls that take another one's place by a transfer: that one is not put on hold, it ends or goes on. */
-  private readonly replacements = new WeakSet<LiveCall>();
+  private readonly replacements = new WeakSet<CallEngine>();
 
   private connect(): Promise<void> {
     return new Promise((resolve, reject) => {

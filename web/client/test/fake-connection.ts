@@ -155,7 +155,12 @@ export class FakeConnection {
     this.signalingState = type === 'offer' ? 'have-remote-offer' : 'stable';
   }
 
-  getStats = async (): Promise<Map<string, object>> => new Map();
+  private bytesReceived = 0;
+  /** Media comes in for as long as it is connected. */
+  getStats = async (): Promise<Map<string, object>> => {
+    this.bytesReceived += this.connectionState === 'connected' ? 5_000 : 0;
+    return new Map([['pair', { id: 'pair', type: 'candidate-pair', bytesReceived: this.bytesReceived }]]);
+  };
 
   close(): void {
     this.isClosed = true;

@@ -4,6 +4,7 @@ import type { Devices } from '../devices/device-manager.js';
 import type { Surroundings } from '../surroundings.js';
 import type { CallJoined, CallStarted, Event, IceConfiguration, JoinCall, SendSignals, StartCall } from '../wire.js';
 import type { LiveCall } from './call.js';
+import type { CallEngine } from './engine.js';
 import type { LocalStream } from './local-media.js';
 import type { RelayMemory } from './relay-memory.js';
 
@@ -23,14 +24,14 @@ export interface CallHost {
   place(request: StartCall): Promise<CallStarted>;
   enter(request: JoinCall): Promise<CallJoined>;
   /** The exchange named the call that was joined: what was told of it meanwhile may follow. */
-  named(call: LiveCall): void;
+  named(call: CallEngine): void;
   post(callId: string, request: SendSignals): Promise<unknown>;
   /** Puts every other call on hold: one call at a time has media (B-CALL-4). */
-  holdOthers(call: LiveCall): void;
+  holdOthers(call: CallEngine): void;
   /** Whether another call sends this stream. */
-  isUsedElsewhere(stream: LocalStream, call: LiveCall): boolean;
+  isUsedElsewhere(stream: LocalStream, call: CallEngine): boolean;
   /** The exchange asks this call's user to call somebody else. Gives the call that was placed. */
-  transfer(call: LiveCall, event: Event & { type: 'transferRequested' }): LiveCall;
+  transfer(call: CallEngine, event: Event & { type: 'transferRequested' }): LiveCall;
   /** The call is over. */
-  ended(call: LiveCall): void;
+  ended(call: CallEngine): void;
 }

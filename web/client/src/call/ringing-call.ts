@@ -7,8 +7,8 @@ import type { CustomContext } from '../types/agent.js';
 import type { AcceptCallOptions, Call, CallEndReason, CallerInfo, CallInfo, IncomingCall } from '../types/call.js';
 import { IncomingCallKind } from '../types/enums.js';
 import type { EndReason, Event, Incoming } from '../wire.js';
-import { callerInfoOf } from './call.js';
 import { callEndReason } from './end-reason.js';
+import { callerInfoOf } from './engine.js';
 import type { CallHost } from './host.js';
 import { CallInformation } from './info.js';
 

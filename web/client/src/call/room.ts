@@ -13,7 +13,6 @@ type What = 'people' | 'speakers' | 'quality' | 'mode';
 /** What the room needs of its call. */
 export interface RoomCall {
   readonly isGroup: boolean;
-  readonly participantId: string;
   /** What the exchange said of everybody else's devices. */
   others(): readonly Participant[];
   /** Sends a signal; rejects when the exchange refuses it. */
