@@ -18,7 +18,7 @@ import type {
   DataChannelSenderOpenOptions,
 } from '../types/features/data-channel.js';
 import type { CommunicationIdentifierKind } from '../types/identifier.js';
-import { parseLabel, SIGNS } from './data-frame.js';
+import { parseLabel } from './data-frame.js';
 import { Meter } from './data-rate.js';
 import { Receiver } from './data-receiver.js';
 import { Sender } from './data-sender.js';
@@ -98,7 +98,7 @@ export class DataChannels
 
   private arrived(channel: RTCDataChannel): void {
     const label = parseLabel(channel.label);
-    if (!label || label.channelId === SIGNS) {
+    if (!label) {
       return;
     }
     const sender = this.senderOf(label.sender);

@@ -16,8 +16,8 @@ import type { DataChannelReliability } from '../types/features/data-channel.js';
 export const MAX_MESSAGE = 32 * 1024;
 /** The most devices in a list (B-DATA-8). */
 export const MAX_PARTICIPANTS = 64;
-/** The channel of our own signs; applications have 1 to 65535. */
-export const SIGNS = 0;
+/** Where our own signs go in a conference: a session that no application's is called like, since theirs are numbers. */
+const SIGNS = /^data\/65535\/signs-\d{1,15}\/Durable(?:\/([0-9a-f-]{36}))$/;
 
 const SEQUENCE = 4;
 const ID = 16;
@@ -37,11 +37,21 @@ export function writeLabel({ channelId, session, reliability }: Label): string {
 export function parseLabel(label: string): (Label & { sender?: string }) | undefined {
   const match = /^data\/(\d{1,5})\/(\d{1,15})\/(Durable|Lossy)(?:\/([0-9a-f-]{36}))?$/.exec(label);
   const channelId = Number(match?.[1]);
-  if (!match || channelId > 65_535) {
+  if (!match || channelId < 1 || channelId > 65_535) {
     return undefined;
   }
   const sender = match[4];
   return { channelId, session: Number(match[2]), reliability: match[3] as DataChannelReliability, ...(sender ? { sender } : {}) };
+}
+
+/** The label of the channel on which this side says signs. */
+export function writeSignsLabel(session: number): string {
+  return `data/65535/signs-${session}/Durable`;
+}
+
+/** Whose signs come on a channel: a participant id; `undefined` for other channels. */
+export function signsSender(label: string): string | undefined {
+  return SIGNS.exec(label)?.[1];
 }
 
 /**

@@ -2,14 +2,14 @@
  * Small signs between the people in a call: raised hands, reactions, typed text, spotlights, diagnostics.
  *
  * Between two they travel from peer to peer, on a data channel of their own that each side opens for what it says. Whoever keeps a state
- * says it again on every new connection, so that a reload of either page loses nothing. In a group call they are messages to everybody on
- * channel 0, which no application has; the states of hands and spotlights are kept by the exchange.
+ * says it again on every new connection, so that a reload of either page loses nothing. In a group call they are messages to everybody
+ * through the media processor; the states of hands and spotlights are kept by the exchange.
  */
 
 import { takeEarly } from '../call/early.js';
 import type { CallDoor } from '../call/peer-door.js';
 import type { Disposer } from '../emitter.js';
-import { parseLabel, readFrame, SIGNS, writeFrame, writeLabel } from './data-frame.js';
+import { readFrame, signsSender, writeFrame, writeSignsLabel } from './data-frame.js';
 
 /** Label of the data channel. */
 export const LABEL = 'signs';
@@ -53,8 +53,7 @@ export class Signs {
     const confer = (): void => {
       if (door.room.isConference && !hasConferred) {
         hasConferred = true;
-        const label = writeLabel({ channelId: SIGNS, session: Date.now(), reliability: 'Durable' });
-        ends.push(door.openDataChannel(label, { ordered: true }, (channel) => door.room.isConference && this.opened(channel, true)));
+        ends.push(door.openDataChannel(writeSignsLabel(Date.now()), { ordered: true }, (channel) => door.room.isConference && this.opened(channel, true)));
       }
     };
     confer();
@@ -111,13 +110,13 @@ export class Signs {
   }
 
   private arrived(channel: RTCDataChannel): void {
-    const label = parseLabel(channel.label);
-    if (channel.label !== LABEL && !(label?.channelId === SIGNS && label.sender)) {
+    const sender = signsSender(channel.label);
+    if (channel.label !== LABEL && !sender) {
       return;
     }
     const hear = (data: unknown): void => {
-      const said = label ? readFrame(data)?.data : data;
-      this.received(said instanceof Uint8Array ? new TextDecoder().decode(said) : said, label?.sender);
+      const said = sender ? readFrame(data)?.data : data;
+      this.received(said instanceof Uint8Array ? new TextDecoder().decode(said) : said, sender);
     };
     takeEarly(channel).forEach(hear);
     channel.addEventListener('message', (event) => hear(event.data));

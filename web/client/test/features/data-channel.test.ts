@@ -157,7 +157,7 @@ test('rates are those of the service limits', () => {
 test('labels are read back, and foreign ones are not ours', () => {
   const label = { channelId: 65_535, session: 1_700_000_000_000, reliability: 'Lossy' as const };
   assert.deepEqual(parseLabel(writeLabel(label)), label);
-  for (const foreign of ['', 'signs', 'data/65536/1/Lossy', 'data/1/1/Fast', 'data/1/1/Lossy/x', 'data/1/-1/Lossy']) {
+  for (const foreign of ['', 'signs', 'data/0/1/Lossy', 'data/65536/1/Lossy', 'data/1/1/Fast', 'data/1/1/Lossy/x', 'data/1/-1/Lossy']) {
     assert.equal(parseLabel(foreign), undefined);
   }
 });
