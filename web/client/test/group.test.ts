@@ -38,7 +38,7 @@ async function agent(answers: (request: FakeRequest) => unknown = usual): Promis
 }
 
 function usual(request: FakeRequest): unknown {
-  const answer = { kind: 'answer', epoch: 0, sdp: 'answer' };
+  const answer = { kind: 'answer', epoch: 0, sdp: 'answer\r\na=simulcast:recv l;m;h' };
   if (request.path === '/client/calls/:join') {
     return { callId: 'c-group', participantId: 'p-u', answer, ice, call: view() };
   }
@@ -47,7 +47,8 @@ function usual(request: FakeRequest): unknown {
 
 const signalsOf = (world: World): Record<string, unknown>[] =>
   world.requests.filter(({ path }) => path.endsWith(':signal')).flatMap(({ body }) => body?.['signals'] as Record<string, unknown>[]);
-const said = (world: World): unknown[] => signalsOf(world).filter(({ type }) => type !== 'media');
+/** What was asked for: figures are sent anyway, and how to receive is said once where a call became a conference without joining. */
+const said = (world: World): unknown[] => signalsOf(world).filter(({ type, mode }) => type !== 'media' && !(type === 'receive' && mode === 'forwarded'));
 
 /** Joined, connected, and the media processor has spoken. */
 async function joined(): Promise<{ world: World; call: Call; tell(event: object): void; media: FakeConnection }> {
@@ -114,7 +115,7 @@ test('calling several is a group call: the media processor answers, and the firs
   const call = it.startCall([{ communicationUserId: '8:acs:r_bob' }, { communicationUserId: '8:acs:r_eve' }]);
   await settle();
   await settle();
-  assert.equal(FakeConnection.last.remoteDescription?.sdp, 'answer');
+  assert.match(FakeConnection.last.remoteDescription?.sdp ?? '', /^answer/);
   const tell = (event: object): void => say({ callId: call.id, ...event });
   tell({ type: 'participant', participant: person('bob', { participantId: undefined, state: 'Ringing' }) });
   tell({ type: 'ringing' });
@@ -140,7 +141,7 @@ test('a call that rings for a conference is accepted with an offer, and answered
   tell({ type: 'joined' });
   tell({ type: 'participants', participants: [person('bob'), person('eve')] });
   await settle();
-  assert.equal(FakeConnection.last.remoteDescription?.sdp, 'answer');
+  assert.match(FakeConnection.last.remoteDescription?.sdp ?? '', /^answer/);
   assert.deepEqual([call.state, call.remoteParticipants.length], ['Connected', 2]);
 });
 
@@ -318,6 +319,38 @@ test('a call between two becomes a group call when somebody is added, and its ob
   await call.muteAllRemoteParticipants();
 });
 
+test('who did not join but was called says once that each sender’s streams are wanted', async () => {
+  const { agent: it, world, tell } = await agent();
+  const rings: IncomingCall[] = [];
+  it.on('incomingCall', ({ incomingCall }) => rings.push(incomingCall));
+  tell({ type: 'incomingCall', participantId: 'p-u', caller: person('bob'), conference: true, candidates: [], ice });
+  await settle();
+  await rings[0]!.accept();
+  await settle();
+  tell({ type: 'joined' });
+  tell({ type: 'state', state: 'Connected' });
+  await settle();
+  assert.deepEqual(signalsOf(world).filter(({ type }) => type === 'receive'), [{ type: 'receive', mode: 'forwarded' }]);
+});
+
+test('a move that comes to nothing makes it a call between two again', async () => {
+  const { agent: it, tell: say } = await agent();
+  const call = it.startCall([{ communicationUserId: '8:acs:r_bob' }]);
+  await settle();
+  await settle();
+  const tell = (event: object): void => say({ callId: call.id, ...event });
+  tell({ type: 'accepted', callee: person('bob'), answer: { kind: 'answer', epoch: 0, sdp: 'answer' } });
+  await settle();
+  tell({ type: 'convene', epoch: 1, isGroup: true });
+  await settle();
+  assert.equal(call.feature(Conference).isGroup, true);
+  tell({ type: 'adjourned', epoch: 0 });
+  assert.equal(call.feature(Conference).isGroup, false);
+  assert.equal(FakeConnection.last.isClosed, true);
+  tell({ type: 'participant', participant: person('bob', { state: 'Hold' }) });
+  assert.equal(call.state, 'RemoteHold');
+});
+
 test('a page that was reloaded is in its group call again with the next epoch, and joining it is the same call', async () => {
   const world = new World();
   world.auto = usual;
@@ -348,12 +381,24 @@ test('a camera that is sent to a conference keeps its layers under constraints',
   assert.ok((camera as unknown as { [DOOR]: unknown })[DOOR]);
 });
 
+test('where the other end takes no layers the whole picture is sent', async () => {
+  const { agent: it } = await agent((request) => JSON.parse(JSON.stringify(usual(request)).replace('a=simulcast:recv l;m;h', '')));
+  it.join({ groupId: GROUP });
+  await settle();
+  await settle();
+  const [first] = FakeConnection.last.lines[1]!.sender.parameters.encodings;
+  assert.deepEqual([first?.scaleResolutionDownBy, first?.maxBitrate], [1, 1_800_000]);
+});
+
 test('the echo bot is a call whose other side is the media processor', async () => {
-  const { agent: it } = await agent();
+  const { agent: it, tell } = await agent();
   const call = it.startCall([{ id: '8:echo123' }]);
   await settle();
   await settle();
+  assert.equal(call.state, 'Connecting');
+  tell({ callId: call.id, type: 'state', state: 'Connected' });
+  assert.equal(call.state, 'Connected');
   assert.equal(FakeConnection.last.lines.length, 17);
-  assert.equal(FakeConnection.last.remoteDescription?.sdp, 'answer');
+  assert.match(FakeConnection.last.remoteDescription?.sdp ?? '', /^answer/);
   assert.equal((call.localAudioStreams as ReadonlyArray<LocalAudioStream>).length, 0);
 });

@@ -114,6 +114,11 @@ export abstract class CallEngine {
   protected caller: CallerInfo;
   protected isKnownToExchange = false;
   private lastSent: Sending | undefined;
+  /**
+   * How this side wants to receive in a conference, and what the exchange knows of it: it lets the media processor choose until it is told.
+   * What the object model shows is each sender's streams.
+   */
+  private receive: { wanted: ReceiveMode; told: ReceiveMode } = { wanted: 'forwarded', told: 'auto' };
   private cancelAwait: Disposer | undefined;
   private stopSpeakers: Disposer = () => {};
   protected shownState: CallState = 'None';
@@ -179,7 +184,12 @@ export abstract class CallEngine {
         return self.machine.isGroup;
       },
       others: () => this.roster.people.flatMap((person) => person.views),
-      ask: (signal) => this.request(signal),
+      ask: (signal) => {
+        if (signal.type === 'receive') {
+          this.receive = { wanted: signal.mode, told: signal.mode };
+        }
+        return this.request(signal);
+      },
     });
     this.door = new FeatureDoor(
       {
@@ -261,7 +271,8 @@ export abstract class CallEngine {
       void this.own.startVideo(video).catch(() => {}); // as in a call that begins: it goes on without
     }
     if (receive) {
-      void this.signals.send({ type: 'receive', mode: receive });
+      this.receive = { ...this.receive, wanted: receive };
+      this.tellReceive();
     }
   }
 
@@ -300,6 +311,8 @@ export abstract class CallEngine {
   /** Goes on after a reload of this page: same call, same place, a fresh peer connection. */
   async restore(view: CallView): Promise<void> {
     this.isKnownToExchange = true;
+    // What was chosen before the reload stays.
+    this.receive = { ...this.receive, told: this.receive.wanted };
     this.input({ on: 'begun' });
     this.catchUp(view, false);
     this.own.prepare({ audioOptions: { muted: view.sending.muted } });
@@ -375,7 +388,9 @@ export abstract class CallEngine {
         this.sessions.convened(event.epoch);
         break;
       case 'adjourned':
+        this.input({ on: 'adjourned' });
         this.sessions.adjourned(event.epoch);
+        this.room.changed('people');
         break;
       case 'participant':
         this.participantChanged(event.participant);
@@ -493,6 +508,7 @@ export abstract class CallEngine {
     this.host.holdOthers(this);
     await this.own.openMicrophone(options);
     let request: JoinCall | undefined;
+    const mode = receive ?? this.receive.wanted;
     await this.sessions.offer('conference', 0, (offer) => {
       this.lastSent = this.own.sending;
       request = {
@@ -502,9 +518,9 @@ export abstract class CallEngine {
         offer,
         sending: this.lastSent,
         ...(this.host.displayName === undefined ? {} : { displayName: this.host.displayName }),
-        // Without a word each sender's streams come, which is what the object model shows.
-        media: receive ?? 'forwarded',
+        media: mode,
       };
+      this.receive = { wanted: mode, told: mode };
     });
     if (!request || this.isEnding) {
       return;
@@ -579,11 +595,20 @@ export abstract class CallEngine {
     this.show();
   }
 
+  private tellReceive(): void {
+    const { wanted, told } = this.receive;
+    if (wanted !== told && this.machine.isAnswered && this.sessions.conference) {
+      this.receive = { wanted, told: wanted };
+      void this.signals.send({ type: 'receive', mode: wanted });
+    }
+  }
+
   /** Lets apps see the machine's state, and media follow it. */
   protected show(): void {
     const isAllowed = this.machine.isMediaAllowed;
     this.own.media.allow(isAllowed);
     this.hearing.allow(isAllowed);
+    this.tellReceive();
     if (this.shownState !== this.machine.state) {
       this.shownState = this.machine.state;
       this.emitter.emit('stateChanged');
@@ -602,6 +627,7 @@ export abstract class CallEngine {
     this.stopSpeakers = conference?.on('speakers', ({ speaking }) => this.roster.setSpeaking(speaking)) ?? (() => {});
     this.room.attach(conference);
     this.door.peerChanged(peer);
+    this.tellReceive();
   }
 
   private participantChanged(view: Participant): void {

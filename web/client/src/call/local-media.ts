@@ -172,8 +172,11 @@ export class LocalMedia {
     const height = sender.track?.getSettings().height;
     const most = limits.frameHeight?.max;
     const whole = most && height && height > most ? height / most : 1;
-    for (const encoding of parameters.encodings ?? []) {
-      const layer = LAYERS.find(({ rid }) => rid === encoding.rid);
+    const encodings = parameters.encodings ?? [];
+    // Of layers that the other end did not take one is left, which is the whole picture.
+    const hasLayers = encodings.filter(({ active }) => active !== false).length > 1;
+    for (const encoding of encodings) {
+      const layer = hasLayers ? LAYERS.find(({ rid }) => rid === encoding.rid) : undefined;
       const rates = [limits.bitrate?.max, layer?.maxBitrate].filter((rate) => rate !== undefined);
       encoding.maxBitrate = rates.length > 0 ? Math.min(...rates) : undefined;
       encoding.maxFramerate = limits.frameRate?.max;

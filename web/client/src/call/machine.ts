@@ -30,6 +30,8 @@ export type CallInput =
   | { on: 'remote'; state: ParticipantState }
   /** It is a group call, from the beginning or from now on: hold is everybody's own affair (B-CALL-5). */
   | { on: 'grouped' }
+  /** It is one between two again: the move came to nothing. */
+  | { on: 'adjourned' }
   /** The user leaves. */
   | { on: 'hangUp' }
   /** It is over. */
@@ -158,6 +160,9 @@ export class CallMachine {
         this.isOfMany = true;
         this.holdsThere = false;
         break;
+      case 'adjourned':
+        this.isOfMany = false;
+        break;
       case 'hangUp':
         this.phase = this.phase === 'over' ? 'over' : 'ending';
         break;
@@ -171,16 +176,17 @@ export class CallMachine {
   }
 
   /**
-   * `LocalHold` says nothing new: only this side can hold for this side, and an echo of an older wish must not undo a newer one. A group
-   * call is connected when the exchange says so: somebody of many answered.
+   * `LocalHold` says nothing new: only this side can hold for this side, and an echo of an older wish must not undo a newer one. What the
+   * media processor answers is connected when the exchange says so: nobody's description tells.
    */
   private told(state: WireCallState): void {
     if (state === 'InLobby') {
       this.phase = this.phase === 'connecting' ? 'lobby' : this.phase;
-    } else if (this.isOfMany && (state === 'Connected' || state === 'LocalHold')) {
+    } else if (state === 'Connected' || state === 'LocalHold' || state === 'RemoteHold') {
       this.take({ on: 'answered' });
-    } else if (this.phase === 'talking' && (state === 'RemoteHold' || state === 'Connected')) {
-      this.holdsThere = state === 'RemoteHold';
+      if (this.phase === 'talking' && state !== 'LocalHold' && !this.isOfMany) {
+        this.holdsThere = state === 'RemoteHold';
+      }
     }
   }
 }

@@ -109,6 +109,9 @@ export class Peer {
   async accept(answer: string): Promise<void> {
     await this.connection.setRemoteDescription({ type: 'answer', sdp: answer });
     this.hadBoth = true;
+    if (this.isConference && !/^a=simulcast:/m.test(answer)) {
+      await this.sendOneLayer();
+    }
     await this.addEarly();
   }
 
@@ -175,6 +178,18 @@ export class Peer {
     this.connection.onconnectionstatechange = null;
     this.connection.ondatachannel = null;
     this.connection.close();
+  }
+
+  /** The other end takes no layers (RFC 8853): browsers go on with the first, the smallest, which shall be the whole picture then. */
+  private async sendOneLayer(): Promise<void> {
+    const sender = this.transceiver('video')?.sender;
+    const parameters = sender?.getParameters();
+    const [first] = parameters?.encodings ?? [];
+    const whole = LAYERS.at(-1);
+    if (sender && parameters && first && whole) {
+      Object.assign(first, { scaleResolutionDownBy: whole.scaleResolutionDownBy, maxBitrate: whole.maxBitrate });
+      await sender.setParameters(parameters).catch(() => {}); // closed meanwhile, or a browser without layers: it sends one anyway
+    }
   }
 
   private addConferenceLines(): void {
