@@ -79,16 +79,24 @@ export async function open({ token, name, iceServers }) {
         return;
       }
       box.append(entry.view.target);
-      entry.video = entry.view.target.querySelector('video');
-      let last = performance.now();
-      const frame = () => {
-        const now = performance.now();
-        entry.frames++;
-        entry.longestGap = Math.max(entry.longestGap, now - last);
-        last = now;
-        if (entry.video.isConnected) entry.video.requestVideoFrameCallback(frame);
-      };
-      entry.video.requestVideoFrameCallback?.(frame);
+      // Gaps by when frames were presented, not by when a busy page hears of it. The element is another one after each change of tracks.
+      let last;
+      const follow = setInterval(() => {
+        const video = entry.view.target.querySelector('video');
+        if (phone.views.get(id) !== entry) return clearInterval(follow);
+        if (!video || video === entry.video) return;
+        entry.video = video;
+        let count = 0;
+        const frame = (now, { presentationTime, presentedFrames }) => {
+          if (video !== entry.video) return;
+          const frames = count === 0 ? 1 : presentedFrames - count;
+          entry.frames += frames;
+          if (last !== undefined && frames > 0) entry.longestGap = Math.max(entry.longestGap, (presentationTime - last) / frames);
+          [last, count] = [presentationTime, presentedFrames];
+          video.requestVideoFrameCallback(frame);
+        };
+        video.requestVideoFrameCallback?.(frame);
+      }, 10);
     },
     /** Shows every camera that is sent. */
     showEverybody() {
@@ -105,7 +113,8 @@ export async function open({ token, name, iceServers }) {
     seen() {
       const found = {};
       for (const [id, { video, frames }] of phone.views) {
-        if (video?.videoWidth > 0) found[id] = { colour: window.__watch.meanColour(video), frames };
+        const counted = video?.requestVideoFrameCallback ? frames : video?.getVideoPlaybackQuality().totalVideoFrames;
+        if (video?.videoWidth > 0) found[id] = { colour: window.__watch.meanColour(video), frames: counted };
       }
       return found;
     },

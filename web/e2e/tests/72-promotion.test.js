@@ -8,22 +8,15 @@ import { converse, talk } from '../support/person.js';
 /** The longest gap that people may notice, ms. Frames of a picture are 67 ms apart here. */
 const GAP = 500;
 
-/** Begins to count: the longest time between two frames on the page, and between two packets of the other's voice on any connection. */
+/** Begins to count: the longest time between two frames on the page, and without any voice on any connection. */
 function count() {
   const phone = window.phone;
   for (const entry of phone.views.values()) entry.longestGap = 0;
   phone.silence = 0;
-  let last = performance.now();
-  let seen = '';
   phone.counting ??= setInterval(() => {
-    const now = performance.now();
     const receivers = window.__watch.open().flatMap((pc) => pc.getReceivers()).filter(({ track }) => track.kind === 'audio');
-    const stamps = receivers.map((one) => one.getSynchronizationSources()[0]?.timestamp).filter(Boolean).join();
-    if (stamps !== seen) {
-      phone.silence = Math.max(phone.silence, now - last);
-      last = now;
-      seen = stamps;
-    }
+    const latest = Math.max(0, ...receivers.map((one) => one.getSynchronizationSources()[0]?.timestamp ?? 0));
+    if (latest > 0) phone.silence = Math.max(phone.silence, performance.timeOrigin + performance.now() - latest);
   }, 10);
 }
 

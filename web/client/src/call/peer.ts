@@ -59,8 +59,6 @@ export class Peer {
       this.connection.addTransceiver('audio', { direction: 'sendrecv' });
       this.connection.addTransceiver('video', { direction: 'sendrecv' });
       this.connection.addTransceiver('video', { direction: 'sendrecv' });
-    } else if (role === 'confers') {
-      this.addConferenceLines();
     }
     // Makes the m-line for data, so that features open channels without renegotiation.
     this.control = this.connection.createDataChannel('centrale', { negotiated: true, id: 0 });
@@ -84,6 +82,9 @@ export class Peer {
   /** Makes an offer. Candidates are held back until {@link release}. */
   async offer(restart: boolean): Promise<string> {
     this.hold();
+    if (this.isConference && this.connection.getTransceivers().length === 0) {
+      await this.addConferenceLines();
+    }
     const offer = await this.connection.createOffer(restart ? { iceRestart: true } : {});
     await this.connection.setLocalDescription(offer);
     return this.connection.localDescription?.sdp ?? offer.sdp ?? '';
@@ -192,7 +193,8 @@ export class Peer {
     }
   }
 
-  private addConferenceLines(): void {
+  /** Each line takes the browser a moment, in which nothing else on the page moves; so it is given time in between. */
+  private async addConferenceLines(): Promise<void> {
     const { connection } = this;
     connection.addTransceiver('audio', { direction: 'sendrecv' });
     try {
@@ -202,11 +204,13 @@ export class Peer {
     }
     connection.addTransceiver('video', { direction: 'sendonly' });
     const { voices, cameras } = slotCounts();
-    for (let count = 0; count < voices; count += 1) {
-      connection.addTransceiver('audio', { direction: 'recvonly' });
-    }
-    for (let count = 0; count < cameras + 1; count += 1) {
-      connection.addTransceiver('video', { direction: 'recvonly' });
+    const kinds = [...Array.from({ length: voices }, () => 'audio'), ...Array.from({ length: cameras + 1 }, () => 'video')];
+    for (const kind of kinds) {
+      await breathe();
+      if (this.isClosed) {
+        return;
+      }
+      connection.addTransceiver(kind, { direction: 'recvonly' });
     }
   }
 
@@ -238,4 +242,19 @@ export class Peer {
   private addEarly(): Promise<void> {
     return this.addCandidates(this.early.splice(0));
   }
+}
+
+/** Lets a page do what waits. Not by timer: in the background those come once a second. */
+function breathe(): Promise<void> {
+  if (typeof document === 'undefined') {
+    return Promise.resolve();
+  }
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
 }

@@ -110,6 +110,9 @@ export class Session {
       const peer = this.build(epoch, this.options.kind === 'conference' ? 'confers' : 'offers');
       const sdp = await peer.offer(false);
       if (this.peer === peer) {
+        if (peer.isConference) {
+          this.options.listener.peer(peer); // its transceivers exist only since then
+        }
         tell({ kind: 'offer', epoch, sdp });
         peer.release();
         this.step((now) => this.machine.opened(now));

@@ -46,36 +46,51 @@ export class Speakers {
   }
 }
 
+/** How long the sound before goes on while the next one does not begin, in milliseconds. Lower: gaps; higher: two voices at once. */
+const NEXT_MS = 500;
+
 /** Plays one track. */
 class Speaker {
   private element: SinkElement | undefined;
+  /** What played before, until the next one does. */
+  private before: SinkElement | undefined;
   private isWaiting = false;
   private isSilent = false;
   private sink: string | undefined;
   private track: MediaStreamTrack | undefined;
   private readonly onGesture = (): void => void this.play();
 
-  /** Plays a track in place of the one before. */
+  /** Plays a track in place of the one before, which goes on until this one is heard. */
   setTrack(track: MediaStreamTrack | undefined): void {
     if (track === this.track) {
       return;
     }
     this.track = track;
+    drop(this.before);
+    this.before = this.element;
+    this.element = undefined;
     if (!track || typeof Audio === 'undefined') {
-      if (this.element) {
-        this.element.srcObject = null;
-      }
+      this.dropBefore();
       return;
     }
-    this.element ??= this.create();
-    this.element.srcObject = new MediaStream([track]);
+    const element = this.create();
+    this.element = element;
+    element.srcObject = new MediaStream([track]);
+    if (this.before) {
+      element.muted = true;
+      const begins = (): void => this.begins(element);
+      element.addEventListener('playing', begins, { once: true });
+      setTimeout(begins, NEXT_MS);
+    }
     void this.play();
   }
 
   /** Whether nothing is to be heard: incoming audio muted, or the call on hold. */
   silence(isSilent: boolean): void {
     this.isSilent = isSilent;
-    if (this.element) {
+    if (this.before) {
+      this.before.muted = isSilent;
+    } else if (this.element) {
       this.element.muted = isSilent;
     }
   }
@@ -83,17 +98,28 @@ class Speaker {
   /** The speaker to use; the system's when it is not said or gone. */
   setDevice(device: AudioDeviceInfo | undefined): void {
     this.sink = device?.id.replace(/^speaker:/, '');
-    void this.applySink();
+    void this.applySink(this.element);
   }
 
   /** Ends it. */
   close(): void {
     this.stopWaiting();
-    if (this.element) {
-      this.element.pause();
-      this.element.srcObject = null;
-      this.element = undefined;
+    this.dropBefore();
+    drop(this.element);
+    this.element = undefined;
+  }
+
+  /** The next one is heard. */
+  private begins(element: SinkElement): void {
+    if (element === this.element && this.before) {
+      element.muted = this.isSilent;
+      this.dropBefore();
     }
+  }
+
+  private dropBefore(): void {
+    drop(this.before);
+    this.before = undefined;
   }
 
   private create(): SinkElement {
@@ -101,14 +127,13 @@ class Speaker {
     element.autoplay = true;
     element.muted = this.isSilent;
     element.setAttribute('playsinline', '');
-    this.element = element;
-    void this.applySink();
+    void this.applySink(element);
     return element;
   }
 
-  private async applySink(): Promise<void> {
+  private async applySink(element: SinkElement | undefined): Promise<void> {
     try {
-      await this.element?.setSinkId?.(this.sink === 'default' ? '' : (this.sink ?? ''));
+      await element?.setSinkId?.(this.sink === 'default' ? '' : (this.sink ?? ''));
     } catch {
       // The speaker is gone, or the page may not choose: the system's plays.
     }
@@ -131,5 +156,12 @@ class Speaker {
       this.isWaiting = false;
       GESTURES.forEach((gesture) => document.removeEventListener(gesture, this.onGesture, true));
     }
+  }
+}
+
+function drop(element: SinkElement | undefined): void {
+  if (element) {
+    element.pause();
+    element.srcObject = null;
   }
 }
