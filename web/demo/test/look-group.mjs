@@ -1,4 +1,4 @@
-// Looks at a group call on the page: `node test/look-group.mjs [folder for screenshots]`. Needs no server: the page runs over the small exchange
+// Looks at a group call on the page: `node test/look-group.mjs [folder for screenshots] [five|third]`. Needs no server: the page runs over the small exchange
 // and the media processor of the client's own browser tests (../../client/test/browser), after `npm run build` in both folders.
 //
 // Five on laptops and phones. Fails when something that people rely on is not there.
@@ -13,7 +13,7 @@ import { openProcessor } from '../../client/test/browser/processor.mjs';
 
 const dist = fileURLToPath(new URL('../dist/', import.meta.url));
 const script = readFileSync(new URL('../../client/dist/calling.js', import.meta.url));
-const folder = process.argv[2];
+const [folder, only] = process.argv.slice(2);
 const PATIENCE = 60_000;
 
 /** The small exchange, with the page. */
@@ -100,7 +100,8 @@ const ready = (page) => page.waitForSelector('#presence[data-state=ready]');
 const pictures = (page, count) => page.waitForFunction((wanted) => [...document.querySelectorAll('.tile:not([hidden]) video')].filter((one) => one.videoWidth > 0).length >= wanted, count);
 const fits = (page) => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
 
-try {
+/** Five meet by a link. */
+async function five() {
   const ada = await person('Ada Lovelace', 150);
   await ada.goto(exchange.url);
   await ready(ada);
@@ -205,10 +206,50 @@ try {
   await ada.click('#hang-up');
   await ada.waitForSelector('#over:not([hidden])');
   await look(ada, 'group-16-over');
+  for (const page of [ada, phone, ...others, silent]) await page.context().close();
+}
+
+/** Two call each other, and bring in a third. */
+async function twoAndAThird() {
+  const ada = await person('Ada Lovelace', 150);
+  await ada.goto(exchange.url);
+  await ready(ada);
+  const mary = await person('Mary Jackson', 330, { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 });
+  await mary.goto(await ada.inputValue('#invite-link'));
+  await ready(mary);
+  await mary.click('#call-invited');
+  await ada.waitForSelector('#ringing[open]');
+  await ada.click('#answer-video');
+  await Promise.all([pictures(ada, 2), pictures(mary, 2)]);
+  await ada.waitForTimeout(1500);
+  await look(ada, 'group-17-pair');
+  await look(mary, 'group-18-pair-phone');
+  const kurt = await person('Kurt Gödel', 100);
+  await kurt.goto(exchange.url);
+  await ready(kurt);
+  await ada.click('#people');
+  await ada.fill('#add-id', await kurt.textContent('#own-id'));
+  await ada.press('#add-id', 'Enter');
+  await kurt.waitForSelector('#ringing[open]');
+  await look(ada, 'group-19-adding');
+  await kurt.click('#answer-video');
+  for (const page of [ada, mary, kurt]) await page.waitForFunction(() => /3 people/.test(document.getElementById('stage-name').textContent));
+  await Promise.all([pictures(ada, 3), pictures(mary, 3), pictures(kurt, 3)]);
+  await look(ada, 'group-20-promoted');
+}
+
+try {
+  if (!only || only === 'five') await five();
+  if (!only || only === 'third') await twoAndAThird();
   assert.deepEqual(errors, []);
-  console.log('The page does what it says with five people.');
+  console.log('The page does what it says with several people.');
 } catch (error) {
   console.log(error.stack, errors.join('\n'));
+  for (const context of browser.contexts()) {
+    for (const page of context.pages()) {
+      console.log(await page.evaluate(() => `${document.title} ${document.getElementById('stage-name')?.textContent} ${document.getElementById('stage-state')?.textContent} ${document.getElementById('people-list')?.innerText}`).catch(String));
+    }
+  }
   process.exitCode = 1;
 } finally {
   await browser.close();
