@@ -317,6 +317,8 @@ test('a call between two becomes a group call when somebody is added, and its ob
   assert.deepEqual([call.remoteParticipants[0], call.remoteParticipants[1], eve.state], [bob, eve, 'Connected']);
   assert.equal(call.feature(Features.Capabilities).capabilities.muteOthers.isPresent, true);
   await call.muteAllRemoteParticipants();
+  await call.feature(Features.Spotlight).startSpotlight();
+  assert.deepEqual(said(world).at(-1), { type: 'spotlight', participants: ['p-u'], on: true });
 });
 
 test('who did not join but was called says once that each sender’s streams are wanted', async () => {

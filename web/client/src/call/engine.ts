@@ -183,6 +183,10 @@ export abstract class CallEngine {
       get isGroup() {
         return self.machine.isGroup;
       },
+      get participantId() {
+        return self.information.participantId;
+      },
+      rawId: host.rawId,
       others: () => this.roster.people.flatMap((person) => person.views),
       ask: (signal) => {
         if (signal.type === 'receive') {

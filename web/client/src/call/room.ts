@@ -13,6 +13,9 @@ type What = 'people' | 'speakers' | 'quality' | 'mode';
 /** What the room needs of its call. */
 export interface RoomCall {
   readonly isGroup: boolean;
+  /** This device's place, empty until the exchange said it; and raw id of whose it is. */
+  readonly participantId: string;
+  readonly rawId: string;
   /** What the exchange said of everybody else's devices. */
   others(): readonly Participant[];
   /** Sends a signal; rejects when the exchange refuses it. */
@@ -45,8 +48,11 @@ export class Room implements RoomDoor {
   }
 
   get places(): readonly Place[] {
+    const { participantId, rawId } = this.call;
+    // The exchange tells of this device when it joins, and when something of it changes: until then it has no signs.
+    const own = this.own ?? { identity: rawId, participantId };
     const others = this.call.others().map((view) => place(view, false));
-    return this.own ? [place(this.own, true), ...others] : others;
+    return participantId === '' ? others : [place(own, true), ...others];
   }
 
   get speakers(): Speakers {
@@ -105,7 +111,7 @@ export class Room implements RoomDoor {
   }
 }
 
-function place(view: Participant, isOwn: boolean): Place {
+function place(view: Omit<Participant, 'state' | 'sending'>, isOwn: boolean): Place {
   return {
     participantId: view.participantId ?? '',
     rawId: view.identity,
