@@ -1,7 +1,9 @@
 /** A user who can call and be called: one event connection, its calls, and the calls that ring. */
 
-import { LiveCall, callerInfoOf } from './call/call.js';
+import { LiveCall } from './call/call.js';
 import { ANSWERED_ELSEWHERE, NETWORK_LOST } from './call/end-reason.js';
+import { callerInfoOf } from './call/engine.js';
+import type { CallEngine, Joining } from './call/engine.js';
 import type { CallHost } from './call/host.js';
 import type { LocalStream } from './call/local-media.js';
 import { RelayMemory } from './call/relay-memory.js';
@@ -23,6 +25,7 @@ import type {
   CallAgent,
   ConnectionState,
   ConnectionStateChangedReason,
+  GroupCallLocator,
   JoinCallOptions,
   StartCallOptions,
 } from './types/agent.js';
@@ -30,6 +33,7 @@ import type { AcceptCallOptions, Call, IncomingCall } from './types/call.js';
 import { CallAgentKind } from './types/enums.js';
 import type { CommunicationIdentifier } from './types/identifier.js';
 import type {
+  CallJoined,
   CallStarted,
   CallView,
   EndReason,
@@ -37,6 +41,7 @@ import type {
   IceConfiguration,
   IceServer,
   Incoming,
+  JoinCall,
   SendSignals,
   StartCall,
   Welcome,
@@ -44,6 +49,12 @@ import type {
 
 /** How long `createCallAgent` waits for its first connection, in milliseconds. */
 const OPEN_MS = 20_000;
+
+/** At most this many events wait for the id of a call that is being joined. They are told within one request's time. */
+const MAX_ORPHANS = 256;
+
+/** What a group is named by: a GUID (B-CALL-7). */
+const GROUP_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** How long `dispose` waits for the exchange, in milliseconds. */
 const DISPOSE_MS = 2_000;
@@ -85,6 +96,9 @@ export class LiveAgent implements CallAgent, CallHost {
   private live: LiveCall[] = [];
   /** Calls found again after a reload that nobody was told of yet: the app listens only once it has the agent. */
   private unseen: LiveCall[] = [];
+  /** Requests to join that are out, and events of calls that may be theirs. */
+  private entering = 0;
+  private orphans: Event[] = [];
   private state: ConnectionState = 'Disconnected';
   private servers: IceConfiguration = { stun: [], turn: [], expiresAt: 0 };
   private isDisposed = false;
@@ -174,14 +188,38 @@ export class LiveAgent implements CallAgent, CallHost {
     return call;
   }
 
-  /** Group calls, rooms and meetings are not made by this version: the call ends at once with 400/49001. */
-  join(locator: object, _options?: JoinCallOptions): Call {
+  /**
+   * Joins the call of a group, which the first to come begins. Gives the call at once: the one that is there when this page is in it
+   * already, as after a reload.
+   *
+   * Rooms and meetings are not known to this version: such a call ends at once with 400/49001.
+   */
+  join(locator: object, options?: JoinCallOptions): Call {
     this.assertLiving();
     if (typeof locator !== 'object' || locator === null) {
       throw new CallingError(ErrorCodes.badArgument, 'join takes a locator, for example { groupId }.');
     }
+    const { groupId } = locator as Partial<GroupCallLocator>;
+    if (groupId === undefined) {
+      const call = this.newCall(this.surroundings.guid(), 'Outgoing');
+      call.refuse();
+      return call;
+    }
+    if (typeof groupId !== 'string' || !GROUP_ID.test(groupId)) {
+      throw new CallingError(ErrorCodes.badArgument, 'A groupId is a GUID.');
+    }
+    const joining: Joining = {
+      locator: { kind: 'group', groupId },
+      ...(options ? { options } : {}),
+      ...(options?.receive ? { receive: options.receive } : {}),
+    };
+    const known = this.live.find((call) => call.info.groupId?.toLowerCase() === groupId.toLowerCase());
+    if (known) {
+      known.rejoin(joining);
+      return known;
+    }
     const call = this.newCall(this.surroundings.guid(), 'Outgoing');
-    call.refuse();
+    call.join(joining);
     return call;
   }
 
@@ -222,11 +260,28 @@ export class LiveAgent implements CallAgent, CallHost {
     return started;
   }
 
+  async enter(request: JoinCall): Promise<CallJoined> {
+    this.entering += 1;
+    try {
+      const joined = await this.rest.request<CallJoined>('POST', '/client/calls/:join', request);
+      this.servers = joined.ice ?? this.servers;
+      return joined;
+    } finally {
+      this.entering -= 1;
+    }
+  }
+
+  named(call: CallEngine): void {
+    const own = this.orphans.filter((event) => event.callId === call.id);
+    this.orphans = this.orphans.filter((event) => !own.includes(event));
+    own.forEach((event) => call.told(event));
+  }
+
   post(callId: string, request: SendSignals): Promise<unknown> {
     return this.rest.request('POST', `/client/calls/${callId}/:signal`, request);
   }
 
-  holdOthers(call: LiveCall): void {
+  holdOthers(call: CallEngine): void {
     for (const other of this.live) {
       if (other !== call && other.isActive && !this.replacements.has(call)) {
         other.hold().catch(() => {}); // it ended meanwhile
@@ -234,11 +289,11 @@ export class LiveAgent implements CallAgent, CallHost {
     }
   }
 
-  isUsedElsewhere(stream: LocalStream, call: LiveCall): boolean {
+  isUsedElsewhere(stream: LocalStream, call: CallEngine): boolean {
     return this.live.some((other) => other !== call && other.uses(stream));
   }
 
-  transfer(from: LiveCall, event: Event & { type: 'transferRequested' }): LiveCall {
+  transfer(from: CallEngine, event: Event & { type: 'transferRequested' }): LiveCall {
     const call = this.newCall(this.surroundings.guid(), 'Outgoing', event.transferor);
     this.replacements.add(call);
     call.place({
@@ -249,16 +304,17 @@ export class LiveAgent implements CallAgent, CallHost {
     return call;
   }
 
-  ended(call: LiveCall): void {
+  ended(call: CallEngine): void {
+    const removed = this.live.filter((other) => other === call);
     this.live = this.live.filter((other) => other !== call);
     this.unseen = this.unseen.filter((other) => other !== call);
-    this.emitter.emit('callsUpdated', { added: [], removed: [call] });
+    this.emitter.emit('callsUpdated', { added: [], removed });
   }
 
   // ── The connection ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Calls that take another one's place by a transfer: that one is not put on hold, it ends or goes on. */
-  private readonly replacements = new WeakSet<LiveCall>();
+  private readonly replacements = new WeakSet<CallEngine>();
 
   private connect(): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -347,8 +403,14 @@ export class LiveAgent implements CallAgent, CallHost {
       }
       return;
     }
-    this.live.find((call) => call.id === event.callId)?.told(event);
-    this.rings.get(event.callId)?.told(event);
+    const call = this.live.find((one) => one.id === event.callId);
+    const ring = this.rings.get(event.callId);
+    call?.told(event);
+    ring?.told(event);
+    if (!call && !ring) {
+      // The events of a call that was joined may overtake the answer that names it.
+      this.orphans = this.entering > 0 ? [...this.orphans, event].slice(-MAX_ORPHANS) : [];
+    }
   }
 
   // ── Calls ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────

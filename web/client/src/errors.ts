@@ -74,4 +74,6 @@ export const ErrorCodes = {
   disposed: [400, 49003],
   /** Not one of the vendor's: an operation in a call that does not allow it in its state. */
   wrongState: [412, 49004],
+  /** Not one of the vendor's: the exchange refused; `code` is its status. */
+  refused: [403, 49005],
 } as const satisfies Record<string, ErrorNumbers>;

@@ -6,6 +6,7 @@
  */
 
 export { CallClient } from './client.js';
+export { Conference } from './features/conference.js';
 export { Features } from './features/index.js';
 export { LocalAudioStream } from './streams/local-audio-stream.js';
 export { LocalVideoStream, WbLocalVideoStream } from './streams/local-video-stream.js';

@@ -4,6 +4,11 @@
  * Types only. JSON, camelCase, unknown fields ignored. Times are milliseconds since the Unix epoch.
  */
 
+import type { ReceiveMode } from './types/agent.js';
+import type { ParticipantRole } from './types/call.js';
+
+export type { ReceiveMode };
+
 /** How long the event connection may be silent before it counts as dead, in milliseconds. */
 export const SILENCE_MS = 12_000;
 
@@ -62,9 +67,12 @@ export interface EndReason {
   subCode: number;
 }
 
-export type ParticipantState = 'Idle' | 'Connecting' | 'Ringing' | 'Connected' | 'Hold' | 'Disconnected';
+export type ParticipantState = 'Idle' | 'Connecting' | 'Ringing' | 'InLobby' | 'Connected' | 'Hold' | 'Disconnected';
 
-export type WireCallState = 'Connecting' | 'Ringing' | 'Connected' | 'LocalHold' | 'RemoteHold' | 'Disconnected';
+export type WireCallState = 'Connecting' | 'Ringing' | 'InLobby' | 'Connected' | 'LocalHold' | 'RemoteHold' | 'Disconnected';
+
+/** How a device receives: each sender's streams, or one mixed sound and one composed picture. */
+export type Receives = Exclude<ReceiveMode, 'auto'>;
 
 export interface Participant {
   /** Raw id. */
@@ -73,6 +81,16 @@ export interface Participant {
   displayName?: string;
   state: ParticipantState;
   sending: Sending;
+  role?: ParticipantRole;
+  /** When it raised its hand: the lower, the earlier; absent while the hand is down. */
+  handRaised?: number;
+  isSpotlighted?: boolean;
+  /** Somebody else muted it, and it has not unmuted itself since. */
+  isMutedByOthers?: boolean;
+  /** How it receives, once it does in a conference. */
+  receives?: ReceiveMode;
+  /** Why it is not in the call (any more), while `state` is `Disconnected`. */
+  endReason?: EndReason;
 }
 
 export type TransferTarget =
@@ -90,8 +108,18 @@ export interface CallView {
   participantId: string;
   direction: 'Incoming' | 'Outgoing';
   state: WireCallState;
+  /** More than two may be in it: hold is local, people come and go. */
+  isGroup?: boolean;
+  /** The id under which it was joined. */
+  groupId?: string;
+  /** Media goes to the media processor: this client offers, and the exchange brings the answer. */
+  conference?: boolean;
+  /** The highest seen. In a conference each device counts its own. */
   epoch: number;
+  /** This device as others see it. */
+  own?: Participant;
   sending: Sending;
+  /** Everybody else. */
   participants: Participant[];
   incoming?: Incoming;
 }
@@ -101,8 +129,10 @@ export interface Incoming {
   callId: string;
   participantId: string;
   caller: Participant;
-  offer: Description;
+  /** Absent when `conference`: then whoever accepts offers. */
+  offer?: Description;
   candidates: Candidates[];
+  conference?: boolean;
   transferor?: string;
   /** The call of this very device that this one replaces: answer without asking. */
   replaces?: string;
@@ -113,12 +143,25 @@ export interface Incoming {
 export type Event =
   | ({ type: 'incomingCall' } & Incoming)
   | { type: 'ringing'; callId: string }
-  | { type: 'accepted'; callId: string; callee: Participant; answer: Description }
+  | { type: 'accepted'; callId: string; callee: Participant; answer?: Description }
   | { type: 'joined'; callId: string }
   | { type: 'ended'; callId: string; reason: EndReason }
   | { type: 'description'; callId: string; from: string; description: Description }
   | { type: 'candidates'; callId: string; from: string; candidates: Candidates }
   | { type: 'participant'; callId: string; participant: Participant }
+  /** The media processor's answer to this device's offer. */
+  | { type: 'conference'; callId: string; description: Description }
+  /**
+   * Build a peer connection of this epoch towards the media processor, and describe it; nothing to do where there is one of it or a
+   * higher one. Another that works goes on until `convened`.
+   */
+  | { type: 'convene'; callId: string; epoch: number; isGroup: boolean }
+  /** All who moved are there: the peer connection before this epoch may go. */
+  | { type: 'convened'; callId: string; epoch: number }
+  /** The move came to nothing: the peer connection of this epoch goes on. */
+  | { type: 'adjourned'; callId: string; epoch: number }
+  | { type: 'mutedByOthers'; callId: string; by: string }
+  | { type: 'participants'; callId: string; participants: Participant[] }
   | { type: 'state'; callId: string; state: WireCallState }
   | { type: 'transferRequested'; callId: string; transfer: number; transferor: string; target: TransferTarget }
   | {
@@ -195,7 +238,7 @@ export interface MediaReport {
 
 export type Signal =
   | { type: 'ringing' }
-  | { type: 'accept'; answer: Description; sending: Sending }
+  | { type: 'accept'; answer?: Description; offer?: Description; sending: Sending }
   | { type: 'decline'; busy?: boolean }
   | { type: 'hangUp'; forEveryone?: boolean }
   | { type: 'describe'; description: Description }
@@ -204,7 +247,20 @@ export type Signal =
   | { type: 'hold' }
   | { type: 'resume' }
   | { type: 'transfer'; target: TransferTarget }
-  | { type: 'media'; report: MediaReport };
+  | { type: 'media'; report: MediaReport }
+  | { type: 'addParticipant'; identity: string; alternateCallerId?: string }
+  /** One device's place in the call, or all of somebody. */
+  | { type: 'removeParticipant'; participant?: string; identity?: string }
+  /** Absent: everybody else. */
+  | { type: 'muteOthers'; participants?: string[] }
+  | { type: 'raiseHand'; raised: boolean }
+  /** Absent: everybody's. */
+  | { type: 'lowerHands'; participants?: string[] }
+  /** Absent with `on: false`: all. */
+  | { type: 'spotlight'; participants?: string[]; on: boolean }
+  | { type: 'receive'; mode: ReceiveMode }
+  /** Moves a call between two to the media processor without adding anybody. */
+  | { type: 'convene' };
 
 export interface RegisterEndpoint {
   displayName?: string;
@@ -222,6 +278,8 @@ export interface StartCall {
   targets: string[];
   offer: Description;
   sending: Sending;
+  /** A group call whatever the number of targets: the offer is for the media processor. */
+  group?: boolean;
   displayName?: string;
   transferOf?: TransferOf;
   customContext?: unknown;
@@ -232,6 +290,30 @@ export interface CallStarted {
   callId: string;
   participantId: string;
   ice: IceConfiguration;
+  /** The media processor's answer, when the offer was for it. */
+  answer?: Description;
+}
+
+/** Which call to join. */
+export type JoinLocator = { kind: 'group'; groupId: string } | { kind: 'call'; callId: string };
+
+export interface JoinCall {
+  locator: JoinLocator;
+  endpointId: string;
+  /** The same one again is the same join. */
+  requestId: string;
+  offer: Description;
+  sending: Sending;
+  displayName?: string;
+  media?: ReceiveMode;
+}
+
+export interface CallJoined {
+  callId: string;
+  participantId: string;
+  answer: Description;
+  ice: IceConfiguration;
+  call: CallView;
 }
 
 export interface SendSignals {
@@ -247,3 +329,37 @@ export interface SignalsTaken {
 export interface ErrorBody {
   error: { code: string; message: string; target?: string };
 }
+
+// ── The control channel: what a client and the media processor say to each other over SCTP ──────────────────────────────────────────
+
+/** What one receiving m-line carries. */
+export type Slot =
+  | { mid: string; participant: string; source: 'microphone' | 'camera' | 'screen' }
+  | { mid: string; source: 'mix' | 'composition' };
+
+/** How well a participant sends and receives: 5 best, 1 worst, 0 unknown. */
+export interface ParticipantQuality {
+  participant: string;
+  send: number;
+  receive: number;
+}
+
+/** A picture that is shown, in pixels of the device. */
+export interface Want {
+  participant: string;
+  source: 'camera' | 'screen';
+  width: number;
+  height: number;
+}
+
+/** What the media processor tells. Unknown types are ignored. */
+export type ControlNews =
+  /** The whole state; m-lines that are not named carry nothing. */
+  | { type: 'slots'; slots: Slot[] }
+  /** Participant ids; dominant ones newest first. */
+  | { type: 'speakers'; dominant: string[]; speaking: string[] }
+  | { type: 'quality'; participants: ParticipantQuality[] }
+  | { type: 'mode'; mode: Receives };
+
+/** What the client tells: in order of importance, at most 10, in place of the list before. */
+export type ControlWish = { type: 'want'; videos: Want[] };

@@ -7,6 +7,7 @@ import type { CommunicationTokenCredential } from '@azure/communication-common';
 import { CallClient, Features, LocalVideoStream } from '../src/index.js';
 import type { Call, CallAgent, IncomingCall } from '../src/index.js';
 import type { TokenCredential } from '../src/token.js';
+import { install } from './fake-connection.js';
 import { settle, token, World } from './world.js';
 
 const ice = { stun: [], turn: [], expiresAt: 0 };
@@ -18,27 +19,7 @@ function wrap<Target extends object>(target: Target): Target {
   return new Proxy(target, {});
 }
 
-/** As if it were a browser: enough of a peer connection that a call can be placed. */
-class StubPeer {
-  signalingState = 'stable';
-  connectionState = 'new';
-  iceGatheringState = 'new';
-  remoteDescription = null;
-  localDescription = { sdp: 'v=0' };
-  private readonly transceivers: object[] = [];
-  addTransceiver(): void {
-    this.transceivers.push({ mid: null, sender: { track: null, replaceTrack: async () => {} }, receiver: { track: undefined } });
-  }
-  getTransceivers = (): object[] => this.transceivers;
-  createDataChannel = (): object => ({ addEventListener() {} });
-  createOffer = async (): Promise<object> => ({ sdp: 'v=0' });
-  createAnswer = async (): Promise<object> => ({ sdp: 'v=0' });
-  setLocalDescription = async (): Promise<void> => {};
-  setRemoteDescription = async (): Promise<void> => {};
-  getStats = async (): Promise<Map<string, object>> => new Map();
-  close(): void {}
-}
-(globalThis as { RTCPeerConnection?: unknown }).RTCPeerConnection = StubPeer;
+install();
 
 async function agent(world = new World()): Promise<{ world: World; client: CallClient; agent: CallAgent }> {
   world.auto = (request) =>
@@ -172,22 +153,42 @@ test('plain data that apps froze is never written to', async () => {
   assert.equal(it.startCall([{ id: '8:echo123' }]) && it.calls.length, 2);
 });
 
-test('addParticipant gives a participant at once, which ends: one-to-one calls only', async () => {
-  const { agent: it } = await agent();
+test('addParticipant gives a participant at once, and tells the exchange', async () => {
+  const { agent: it, world } = await agent();
   const call = it.startCall([{ communicationUserId: '8:acs:r_bob' }]);
+  await settle();
+  await settle();
+  const eve = call.addParticipant({ communicationUserId: '8:acs:r_eve' });
+  assert.equal(eve.state, 'Connecting');
+  assert.equal(call.addParticipant({ communicationUserId: '8:acs:r_eve' }), eve);
+  assert.equal(call.remoteParticipants.length, 2);
+  await settle();
+  const signals = world.requests.filter((request) => request.path.endsWith(':signal')).flatMap((request) => request.body?.['signals']);
+  assert.deepEqual(signals, [{ type: 'addParticipant', identity: '8:acs:r_eve' }]);
+});
+
+test('a participant whom the exchange refuses ends with its code, and leaves the list', async () => {
+  const { agent: it, world } = await agent();
+  const call = it.startCall([{ communicationUserId: '8:acs:r_bob' }]);
+  await settle();
+  await settle();
+  world.auto = undefined;
   const eve = call.addParticipant({ communicationUserId: '8:acs:r_eve' });
   await settle();
+  world.requests.at(-1)!.answer(403, { error: { code: 'Forbidden', message: 'No.' } });
+  await settle();
   assert.equal(eve.state, 'Disconnected');
-  assert.deepEqual([eve.callEndReason?.code, eve.callEndReason?.subCode], [400, 49001]);
+  assert.equal(eve.callEndReason?.code, 403);
   assert.equal(call.remoteParticipants.length, 1);
 });
 
-test('joining gives a call that ends with the documented reason', async () => {
+test('rooms and meetings give a call that ends with the documented reason', async () => {
   const { agent: it } = await agent();
-  const call = it.join({ groupId: '00000000-0000-4000-8000-00000000cafe' });
+  const call = it.join({ roomId: '99000000000000001' });
   assert.equal(call.state, 'None');
   await settle();
   assert.deepEqual([call.state, call.callEndReason?.code, call.callEndReason?.subCode], ['Disconnected', 400, 49001]);
+  assert.throws(() => it.join({ groupId: 'the lunch' }), { code: 400, subCode: 49002 });
 });
 
 test('a call that rings before anybody listens is told to the first who does', async () => {

@@ -69,3 +69,13 @@ export async function copy(text: string, field?: HTMLInputElement): Promise<void
     toast('Press Ctrl+C or ⌘C to copy');
   }
 }
+
+/** A drawing of the page. */
+export function icon(name: string): SVGElement {
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
+  use.setAttribute('href', `#i-${name}`);
+  svg.setAttribute('aria-hidden', 'true');
+  svg.append(use);
+  return svg;
+}

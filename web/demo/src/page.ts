@@ -1,14 +1,15 @@
 /** The page at /: signs in, shows the lobby, rings, and opens calls and the console. */
 
 import { CallClient } from '/sdk/calling.js';
-import type { Call, CallAgent, CallerInfo, IncomingCall } from '/sdk/calling.js';
+import type { Call, CallAgent, IncomingCall } from '/sdk/calling.js';
 import { openConsole } from './console/view.js';
 import { byId, copy, notice, show, toast } from './dom.js';
 import { devIdentity, keepName, NoTokens, ownName, pastedIdentity, type Identity } from './identity.js';
 import { Media } from './media.js';
 import { nameOf, paint } from './names.js';
+import { groupIdOf, idOf, identifierOf, rawIdOf } from './people.js';
 import { farewell, ring } from './ring.js';
-import { Stage } from './stage.js';
+import { Stage } from './stage/stage.js';
 import { clock, endingOf } from './words.js';
 
 type View = 'lobby' | 'token' | 'stage' | 'over' | 'console';
@@ -28,11 +29,16 @@ const page: {
   stage?: Stage;
   ringing?: IncomingCall;
   lastCallee?: string;
+  /** The group that was joined last. */
+  lastGroup?: string;
   isDev: boolean;
 } = { view: 'lobby', callView: 'lobby', name: '', client: new CallClient(), isDev: false };
 
 /** The person whom the link invites to call. */
 const invitedId = new URLSearchParams(location.search).get('call')?.trim() || undefined;
+
+/** The group whose link this is. */
+const invitedGroup = (): string | undefined => groupIdOf(new URLSearchParams(location.search).get('group'));
 
 void start();
 
@@ -153,7 +159,13 @@ function paintLobby(): void {
   const isLocal = ['localhost', '127.0.0.1', '[::1]'].includes(location.hostname);
   byId('invite-where').textContent = isLocal ? 'second tab' : 'second tab or on your phone';
   show(byId('share-link'), !isLocal && typeof navigator.share === 'function');
-  show(byId('invite-card'), !invitedId);
+  const group = invitedGroup();
+  show(byId('invite-card'), !invitedId && !group);
+  show(byId('meet-card'), !invitedId && !group);
+  show(byId('group-card'), group !== undefined);
+  if (group) {
+    byId('lobby-title').textContent = 'Ready when you are.';
+  }
   show(byId('invited-card'), Boolean(invitedId));
   if (invitedId) {
     byId('invited-name').textContent = nameOf(invitedId);
@@ -186,6 +198,7 @@ async function place(callee: string, withVideo: boolean): Promise<void> {
   await media.askMicrophone();
   const camera = withVideo ? await media.startCamera() : undefined;
   page.lastCallee = target;
+  page.lastGroup = undefined;
   try {
     open(
       agent.startCall([identifierOf(target)], {
@@ -193,6 +206,30 @@ async function place(callee: string, withVideo: boolean): Promise<void> {
         videoOptions: camera ? { localVideoStreams: [camera] } : undefined,
       }),
       target,
+    );
+  } catch (error) {
+    notice((error as Error).message);
+  }
+}
+
+/** Joins a group, or begins it. */
+async function joinGroup(groupId: string, withVideo: boolean): Promise<void> {
+  const { agent, media } = page;
+  if (!agent || !media) {
+    toast('Still connecting. Try again in a moment.');
+    return;
+  }
+  await media.askMicrophone();
+  const camera = withVideo ? await media.startCamera() : undefined;
+  page.lastGroup = groupId;
+  history.replaceState(null, '', `/?group=${groupId}`);
+  try {
+    open(
+      agent.join(
+        { groupId },
+        { audioOptions: { muted: !media.isMicOn }, videoOptions: camera ? { localVideoStreams: [camera] } : undefined, receive: 'forwarded' },
+      ),
+      '',
     );
   } catch (error) {
     notice((error as Error).message);
@@ -228,6 +265,7 @@ function rings(incoming: IncomingCall): void {
       await media.askMicrophone();
       const camera = withVideo ? await media.startCamera() : undefined;
       page.lastCallee = caller;
+      page.lastGroup = undefined;
       open(
         await incoming.accept({
           audioOptions: { muted: !media.isMicOn },
@@ -259,11 +297,19 @@ function rings(incoming: IncomingCall): void {
   dialog.showModal();
 }
 
+async function joinInvited(withVideo: boolean): Promise<void> {
+  const group = invitedGroup();
+  if (group) {
+    await joinGroup(group, withVideo);
+  }
+}
+
 /** A call that this page did not open itself: it was there before a reload, or came by a transfer. */
 function adopt(call: Call): void {
   queueMicrotask(() => {
     if (!page.stage && call.state !== 'Disconnected') {
-      open(call, rawIdOf(call.remoteParticipants[0]?.identifier ?? call.callerInfo.identifier));
+      page.lastGroup = call.info.groupId;
+      open(call, call.info.groupId ? '' : rawIdOf(call.remoteParticipants[0]?.identifier ?? call.callerInfo.identifier));
     }
   });
 }
@@ -285,7 +331,8 @@ function open(call: Call, remoteId: string): void {
 
 function over(call: Call, stage: Stage, remoteId: string): void {
   page.stage = undefined;
-  page.lastCallee = remoteId;
+  page.lastCallee = remoteId || page.lastCallee;
+  page.lastGroup = call.info.groupId ?? page.lastGroup;
   page.media?.stopCamera();
   page.media?.paint();
   const reason = call.callEndReason;
@@ -313,46 +360,12 @@ function over(call: Call, stage: Stage, remoteId: string): void {
       return pair;
     }),
   );
+  byId('again-text').textContent = page.lastGroup ? 'Join again' : 'Call again';
   byId('over-id').textContent = call.id;
   byId<HTMLAnchorElement>('over-explain').href = `#console/${call.id}`;
   farewell();
   go('over');
   byId('over-title').focus();
-}
-
-// ── Ids ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-/** The raw id in what somebody typed: an id or an invitation link. */
-function idOf(text: string): string | undefined {
-  const typed = text.trim();
-  if (/^https?:/.test(typed)) {
-    try {
-      return new URL(typed).searchParams.get('call')?.trim() || undefined;
-    } catch {
-      return undefined;
-    }
-  }
-  return /^\d+:\S+$/.test(typed) ? typed : undefined;
-}
-
-function identifierOf(rawId: string): { communicationUserId: string } | { phoneNumber: string } | { id: string } {
-  if (rawId.startsWith('8:acs:')) {
-    return { communicationUserId: rawId };
-  }
-  return rawId.startsWith('4:') ? { phoneNumber: rawId.slice(2) } : { id: rawId };
-}
-
-function rawIdOf(identifier: CallerInfo['identifier']): string {
-  switch (identifier?.kind) {
-    case 'communicationUser':
-      return identifier.communicationUserId;
-    case 'phoneNumber':
-      return identifier.rawId ?? `4:${identifier.phoneNumber}`;
-    case 'unknown':
-      return identifier.id;
-    default:
-      return identifier?.rawId ?? '';
-  }
 }
 
 // ── Hands ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -371,9 +384,20 @@ function wire(): void {
   click('call-invited-voice', () => invitedId && void place(invitedId, false));
   byId('call-form').addEventListener('submit', (event) => {
     event.preventDefault();
-    void place(byId<HTMLInputElement>('callee').value, page.media?.camera !== undefined);
+    const typed = byId<HTMLInputElement>('callee').value;
+    const group = groupIdOf(typed) ?? groupIdOf(groupOfLink(typed));
+    void (group ? joinGroup(group, page.media?.camera !== undefined) : place(typed, page.media?.camera !== undefined));
   });
-  click('call-again', () => page.lastCallee && void place(page.lastCallee, false));
+  click('new-group', () => void joinGroup(crypto.randomUUID(), page.media?.camera !== undefined));
+  click('join-group', () => void joinInvited(true));
+  click('join-group-voice', () => void joinInvited(false));
+  click('call-again', () => {
+    if (page.lastGroup) {
+      void joinGroup(page.lastGroup, false);
+    } else if (page.lastCallee) {
+      void place(page.lastCallee, false);
+    }
+  });
   click('to-lobby', () => {
     go('lobby');
     void greetDevices();
@@ -413,6 +437,10 @@ function wire(): void {
     }
   });
   openConsole();
+}
+
+function groupOfLink(text: string): string | null {
+  return URL.canParse(text) ? new URL(text).searchParams.get('group') : null;
 }
 
 /** Another name. Others see it from the next connection on, so that one is made when nobody is talking. */

@@ -38,6 +38,13 @@ export function endingOf(
     case '480/10077':
     case '480/10078':
       return { title: 'Cannot be reached', why: `The devices of ${name} are offline.` };
+    case '0/5000':
+    case '0/5300':
+      return { title: 'You were taken out', why: 'Somebody in the call took you out of it.' };
+    case '0/4097':
+      return { title: 'Call ended', why: 'It was ended for everybody.' };
+    case '403/49006':
+      return { title: 'The call is full', why: 'There are as many people in it as this exchange allows. Try again when somebody has left.' };
     case '0/7015':
       return { title: 'Transferred', why: 'The call went on with somebody else.' };
     case '0/4521':

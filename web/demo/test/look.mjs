@@ -62,7 +62,7 @@ try {
   await laptop.click('#answer-video');
   await Promise.all([talks(laptop), talks(phone)]);
   for (const page of [laptop, phone]) {
-    await page.waitForFunction(() => document.querySelector('#remote-main video')?.videoWidth > 0);
+    await page.waitForFunction(() => document.querySelector('.tile.person:not([hidden]) video')?.videoWidth > 0);
     await page.waitForFunction(() => / ms$/.test(document.getElementById('path-text').textContent));
   }
   await laptop.waitForTimeout(3000);
@@ -79,7 +79,7 @@ try {
   await phone.click('#mic');
   await laptop.waitForFunction(() => /is muted$/.test(document.getElementById('remote-note').textContent));
   await laptop.keyboard.press('v');
-  await phone.waitForFunction(() => !document.querySelector('#remote-main video'));
+  await phone.waitForFunction(() => !document.querySelector('.tile.person video'));
   await laptop.click('#hold');
   await phone.waitForFunction(() => /on hold/i.test(document.getElementById('stage-state').textContent));
   await laptop.click('#hold');

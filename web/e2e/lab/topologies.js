@@ -210,3 +210,38 @@ export function twoWaysOut() {
     },
   };
 }
+
+/** Homes side by side, each behind a router of its own: `a`, `b`, … in this order. Each entry has the rules of its router, and `shape` for a bad line. */
+export async function homes(...rules) {
+  const net = internet();
+  const made = {};
+  for (const [index, { shape, ...own }] of rules.entries()) {
+    const name = String.fromCharCode('a'.charCodeAt(0) + index);
+    const behind = router(net, `gw${name}`, `203.0.113.${101 + index}/24`, own);
+    const side = { address: `192.168.${10 + index}.10`, via: `192.168.${10 + index}.1`, prefix: 24 };
+    if (shape) {
+      const space = net.lab.namespace(name);
+      made.line = await shapedWire(behind, 'lan', space, 'eth0', shape);
+      attach(space, behind, side);
+      made[name] = space;
+    } else {
+      made[name] = host(net, name, behind, side);
+    }
+    made[`gw${name}`] = behind;
+  }
+  return { ...net, ...made };
+}
+
+/** Four homes: symmetric, port-restricted and endpoint-independent NATs, as they come. */
+export const fourHomes = () => homes({ nat: NAT.symmetric }, { nat: NAT.portRestricted }, { nat: NAT.endpointIndependent }, { nat: NAT.symmetric });
+
+/** Three homes like other people's. */
+export const threeHomes = () => homes({ nat: NAT.portRestricted }, { nat: NAT.symmetric }, { nat: NAT.endpointIndependent });
+
+/** `a` has no UDP, `b` only TCP to port 443, `c` everything, on a line that loses 2 %. */
+export const walls = () =>
+  homes(
+    { nat: NAT.portRestricted, firewall: FIREWALL.noUdp },
+    { nat: NAT.portRestricted, firewall: FIREWALL.only443 },
+    { nat: NAT.portRestricted, shape: { delay_ms: 20, loss: 0.02 } },
+  );

@@ -31,6 +31,7 @@ export class Exchange {
       ...['--data', exchange.data],
       ...['--https', `${bracketed}:${https}`],
       ...['--relay', `${bracketed}:3478`],
+      ...['--media', `${bracketed}:3480`],
       ...['--metrics', '127.0.0.1:0'],
       ...['--public-name', name],
       ...['--public-address', address],

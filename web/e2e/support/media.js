@@ -10,6 +10,7 @@ export const PEOPLE = {
   alice: { tone: 620, rgb: [200, 40, 40] },
   bob: { tone: 1450, rgb: [40, 60, 200] },
   carol: { tone: 2300, rgb: [40, 180, 60] },
+  dave: { tone: 3350, rgb: [190, 170, 40] },
 };
 
 /** Writes a looping microphone: a pulsed tone, because noise suppression removes a steady one. 48 kHz mono, 2 s. */

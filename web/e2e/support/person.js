@@ -84,6 +84,75 @@ export class Person {
     await this.in(async (how) => void (await window.phone.accept(how)), options);
   }
 
+  /** Joins a group call. */
+  async joinGroup(groupId, options = {}) {
+    await this.in((group, how) => void window.phone.join(group, how), groupId, options);
+  }
+
+  /** Is in a call with exactly these others. */
+  async isWith(...others) {
+    const ids = others.map((one) => one.id).sort();
+    await this.until(`being with ${others.map((one) => one.face)}`, (wanted) => {
+      const { call } = window.phone.current() ?? {};
+      const here = call?.remoteParticipants.filter((one) => one.state === 'Connected').map((one) => one.identifier.communicationUserId).sort();
+      return call?.state === 'Connected' && JSON.stringify(here) === JSON.stringify(wanted);
+    }, { args: [ids] });
+  }
+
+  /**
+   * This person hears these and nobody else: their tones are in what arrives, those of all others, and the own, are not.
+   *
+   * A tone that leaks is at least a sixth as loud as one that is there.
+   */
+  async hearsExactly(...others) {
+    const wanted = others.map((one) => PEOPLE[one.face].tone);
+    const all = Object.values(PEOPLE).map(({ tone }) => tone);
+    let heard = {};
+    for (const end = Date.now() + PATIENCE; Date.now() < end; await sleep(200)) {
+      heard = await this.in((tones) => window.__watch.loudness(tones), all);
+      const softest = Math.min(...wanted.map((hertz) => heard[hertz]));
+      const loudestOther = Math.max(0, ...all.filter((hertz) => !wanted.includes(hertz)).map((hertz) => heard[hertz]));
+      if (wanted.length === 0 ? loudestOther < 0.003 : softest > 0.004 && loudestOther < softest / 6) return;
+    }
+    assert.fail(`${this.face} should hear exactly ${wanted} Hz and hears ${JSON.stringify(heard)}\n${await this.story()}`);
+  }
+
+  /** On this person's page each of these is in their own picture, in their own colour, and moves. */
+  async seesEach(...others) {
+    let seen = {};
+    const before = {};
+    for (const end = Date.now() + PATIENCE; Date.now() < end; await sleep(300)) {
+      await this.in(() => window.phone.showEverybody());
+      seen = await this.in(() => window.phone.seen());
+      const isSeen = others.every((one) => {
+        const picture = seen[one.id];
+        before[one.id] ??= picture?.frames;
+        const isRight = one.faceless || (picture && alike(picture.colour, PEOPLE[one.face].rgb));
+        return picture && isRight && picture.frames >= before[one.id] + 5;
+      });
+      if (isSeen) return;
+    }
+    assert.fail(`${this.face} should see ${others.map((one) => `${one.face} as ${PEOPLE[one.face].rgb}`).join(', ')} and sees ${JSON.stringify(seen)}\n${await this.story()}`);
+  }
+
+  /** The composed picture has each of these in it, in their own colour, and moves. */
+  async seesTogether(...others) {
+    const colours = others.map((one) => PEOPLE[one.face].rgb);
+    let shares = [];
+    let frames = 0;
+    for (const end = Date.now() + PATIENCE; Date.now() < end; await sleep(300)) {
+      await this.in(() => window.phone.showWhole());
+      const found = await this.in((wanted) => {
+        const whole = window.phone.views.get('whole');
+        return whole?.video?.videoWidth > 0 ? { shares: window.__watch.shares(whole.video, wanted), frames: whole.frames } : undefined;
+      }, colours);
+      shares = found?.shares ?? [];
+      if (found && shares.every((share) => share > 0.03) && frames > 0 && found.frames > frames) return;
+      frames = found?.frames ?? 0;
+    }
+    assert.fail(`${this.face} should see ${others.map((one) => one.face)} in one picture, and their shares of it are ${shares}\n${await this.story()}`);
+  }
+
   async state(wanted, patience) {
     await this.until(`the state ${wanted}`, (state) => window.phone.current()?.call.state === state, { patience, args: [wanted] });
   }

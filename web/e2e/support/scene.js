@@ -72,3 +72,29 @@ else:
     raise SystemExit("nobody listens")
 `);
 }
+
+/**
+ * An exchange and several people, each in a namespace of their own.
+ *
+ * - `faces`: `{ a: 'alice', … }`, which of `PEOPLE` is in which namespace of the network.
+ * - `starts`: `{ a: firefox, … }` where it is not Chromium.
+ */
+export async function crowd(t, network, faces, { exchange: options, starts = {} } = {}) {
+  const net = await network;
+  t.after(() => net.lab.close());
+  const spaces = Object.keys(faces);
+  const [exchange, ...browsers] = await Promise.all([
+    Exchange.start(net, options),
+    ...spaces.map((space) => (starts[space] ?? chromium)(net[space], faces[space])),
+  ]);
+  t.after(async () => {
+    await Promise.all(browsers.map((browser) => browser.close().catch(() => {})));
+    await exchange.stop();
+  });
+  const people = {};
+  for (const [index, space] of spaces.entries()) {
+    const isFirefox = starts[space] === firefox;
+    people[faces[space]] = await Person.join(browsers[index], exchange, faces[space], { fresh: !isFirefox, faceless: isFirefox });
+  }
+  return { net, exchange, ...people };
+}

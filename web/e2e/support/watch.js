@@ -126,6 +126,17 @@ export function install() {
 
   /** Firefox without a sound device: AudioContext never runs, so the track is recorded and decoded off line. */
   async function recordedTone(track, seconds) {
+    const audio = await recorded(track, seconds);
+    const data = audio.getChannelData(0);
+    let best = { loudness: 0, hertz: 0 };
+    for (let at = 0; at + 8192 <= data.length; at += 8192) {
+      const found = strongest(data.subarray(at, at + 8192), audio.sampleRate);
+      if (found.loudness > best.loudness) best = found;
+    }
+    return best.loudness > 0.002 ? best.hertz : 0;
+  }
+
+  async function recorded(track, seconds) {
     const recorder = new MediaRecorder(new MediaStream([track]));
     const chunks = [];
     recorder.ondataavailable = (event) => chunks.push(event.data);
@@ -135,14 +146,62 @@ export function install() {
     recorder.stop();
     await stopped;
     const bytes = await new Blob(chunks).arrayBuffer();
-    const audio = await new OfflineAudioContext(1, 48_000, 48_000).decodeAudioData(bytes);
-    const data = audio.getChannelData(0);
-    let best = { loudness: 0, hertz: 0 };
-    for (let at = 0; at + 8192 <= data.length; at += 8192) {
-      const found = strongest(data.subarray(at, at + 8192), audio.sampleRate);
-      if (found.loudness > best.loudness) best = found;
+    return new OfflineAudioContext(1, 48_000, 48_000).decodeAudioData(bytes);
+  }
+
+  /** How loud one frequency is in a block of samples: the amplitude of its sine, 0 to 1 (Goertzel). */
+  function amplitude(samples, rate, hertz) {
+    const k = 2 * Math.cos((2 * Math.PI * hertz) / rate);
+    let s1 = 0;
+    let s2 = 0;
+    for (const x of samples) {
+      const s0 = x + k * s1 - s2;
+      s2 = s1;
+      s1 = s0;
     }
-    return best.loudness > 0.002 ? best.hertz : 0;
+    return (2 * Math.sqrt(Math.max(0, s1 * s1 + s2 * s2 - k * s1 * s2))) / samples.length;
+  }
+
+  /**
+   * How loud each of these frequencies is in all that arrives, at its loudest moment: `{ hertz: amplitude }`. Tones are pulsed, and several
+   * may be in one stream, so it listens for the whole time.
+   */
+  async function loudness(tones, seconds = 4) {
+    const tracks = receivers('audio').map((r) => r.track);
+    const found = Object.fromEntries(tones.map((hertz) => [hertz, 0]));
+    const take = (block, rate) => tones.forEach((hertz) => (found[hertz] = Math.max(found[hertz], amplitude(block, rate, hertz))));
+    if (navigator.userAgent.includes('Firefox')) {
+      for (const track of tracks.filter((one) => !one.muted)) {
+        const audio = await recorded(track, seconds).catch(() => undefined);
+        const data = audio?.getChannelData(0) ?? [];
+        for (let at = 0; at + 4096 <= data.length; at += 4096) take(data.subarray(at, at + 4096), audio.sampleRate);
+      }
+      return found;
+    }
+    context ??= new AudioContext();
+    await context.resume();
+    const ears = tracks.map((track) => {
+      const stream = new MediaStream([track]);
+      const player = new Audio();
+      player.srcObject = stream;
+      player.muted = true;
+      player.play().catch(() => {});
+      const source = context.createMediaStreamSource(stream);
+      const analyser = context.createAnalyser();
+      analyser.fftSize = 4096;
+      source.connect(analyser);
+      return { analyser, stop: () => { source.disconnect(); player.srcObject = null; } };
+    });
+    const block = new Float32Array(4096);
+    for (const end = performance.now() + seconds * 1000; performance.now() < end; ) {
+      await new Promise((done) => setTimeout(done, 70));
+      for (const { analyser } of ears) {
+        analyser.getFloatTimeDomainData(block);
+        take(block, context.sampleRate);
+      }
+    }
+    ears.forEach(({ stop }) => stop());
+    return found;
   }
 
   /** The mean colours `[r, g, b]` of what arrives, one per live remote video track that gives a picture. */
@@ -174,6 +233,20 @@ export function install() {
     return sum.map((value) => Math.round(value / (data.length / 4)));
   }
 
+  /** Which share of a picture is of each of these colours, 0 to 1. */
+  function shares(picture, colours) {
+    const [width, height] = [48, 27];
+    const canvas = new OffscreenCanvas(width, height);
+    const paint = canvas.getContext('2d');
+    paint.drawImage(picture, 0, 0, width, height);
+    const { data } = paint.getImageData(0, 0, width, height);
+    return colours.map((colour) => {
+      let count = 0;
+      for (let n = 0; n < data.length; n += 4) if (colour.every((value, c) => Math.abs(value - data[n + c]) < 45)) count++;
+      return count / (data.length / 4);
+    });
+  }
+
   /** Mean colours of the videos the page itself shows, biggest first: what a person looking at it would see. */
   function shown() {
     return [...document.querySelectorAll('video')]
@@ -182,7 +255,7 @@ export function install() {
       .map((video) => ({ colour: meanColour(video), width: Math.round(video.getBoundingClientRect().width) }));
   }
 
-  window.__watch = { connections, open, pairs, inbound, tone, colours, shown };
+  window.__watch = { connections, open, pairs, inbound, tone, loudness, colours, meanColour, shares, shown };
 }
 
 /** Init script: a network that lets no WebSocket through. The attempt hangs a moment, then fails, as behind such a proxy. */

@@ -6,9 +6,12 @@ import type { CommunicationIdentifierKind } from '../identity.js';
 import type { EndReason } from '../wire.js';
 import { keepEarly } from './early.js';
 import type { LocalMedia } from './local-media.js';
-import type { CallDoor, Media, MediaPath, TransferGoal, TransferNews } from './peer-door.js';
+import type { CallDoor, Media, MediaPath, RoomDoor, TransferGoal, TransferNews } from './peer-door.js';
 import type { Peer } from './peer.js';
-import type { Session } from './session.js';
+import type { Sessions } from './sessions.js';
+
+/** Labels that the media processor knows begin with this. */
+const FOR_CONFERENCES = 'data/';
 
 /** At most this many data channels wait for a feature that wants them. */
 const MAX_ARRIVED = 64;
@@ -55,8 +58,9 @@ export class FeatureDoor implements CallDoor {
 
   constructor(
     private readonly call: DoorCall,
-    private readonly session: Session,
+    private readonly sessions: Sessions,
     private readonly media: LocalMedia,
+    readonly room: RoomDoor,
   ) {}
 
   get callId(): string {
@@ -76,7 +80,7 @@ export class FeatureDoor implements CallDoor {
   }
 
   get path(): MediaPath {
-    return this.session.path;
+    return this.sessions.path;
   }
 
   get isSignalling(): boolean {
@@ -84,7 +88,7 @@ export class FeatureDoor implements CallDoor {
   }
 
   get hasRelay(): boolean {
-    return this.session.hasRelay;
+    return this.sessions.hasRelay;
   }
 
   get microphone(): MediaStreamTrack | undefined {
@@ -140,7 +144,7 @@ export class FeatureDoor implements CallDoor {
   }
 
   reportMedia(): Promise<void> {
-    return this.session.report('quality');
+    return this.sessions.report();
   }
 
   openDataChannel(label: string, init: RTCDataChannelInit, onOpen: (channel: RTCDataChannel) => void): Disposer {
@@ -226,13 +230,14 @@ export class FeatureDoor implements CallDoor {
 
   private openOn(peer: Peer | undefined, wanted: WantedChannel): void {
     wanted.channel = undefined;
-    if (!peer) {
+    if (!peer || (peer.isConference && !wanted.label.startsWith(FOR_CONFERENCES))) {
       return;
     }
     try {
       const channel = peer.connection.createDataChannel(wanted.label, wanted.init);
       wanted.channel = channel;
-      channel.addEventListener('open', () => this.wanted.has(wanted) && wanted.onOpen(channel), { once: true });
+      // One that opens when another peer connection is in use already is late.
+      channel.addEventListener('open', () => this.wanted.has(wanted) && wanted.channel === channel && wanted.onOpen(channel), { once: true });
     } catch {
       // Closed meanwhile; the next peer connection gets it.
     }

@@ -15,7 +15,9 @@ export const ANSWERED_ELSEWHERE: EndReason = { code: 487, subCode: 10003 };
 export const NETWORK_LOST: EndReason = { code: 410, subCode: 3101 };
 /** The offer could not be made. */
 export const NO_OFFER: EndReason = { code: 410, subCode: 3111 };
-/** What this version does not do: group calls, rooms, meetings. */
+/** There are as many people in the group call as the exchange allows. The number is ours. */
+export const CALL_IS_FULL: EndReason = { code: 403, subCode: 49006 };
+/** What this version does not do: rooms, meetings. */
 export const NOT_SUPPORTED: EndReason = { code: ErrorCodes.notSupported[0], subCode: ErrorCodes.notSupported[1] };
 
 /** As apps see it. A fresh object each time: apps freeze what they get. */
@@ -48,4 +50,15 @@ export function placingFailed(error: unknown, isOnline: boolean): EndReason {
     default:
       return { code: 490, subCode: 4502 };
   }
+}
+
+/** What a refused or failed request to join a group call means. */
+export function joiningFailed(error: unknown, isOnline: boolean): EndReason {
+  return error instanceof RestError && error.word === 'CallIsFull' ? CALL_IS_FULL : placingFailed(error, isOnline);
+}
+
+/** Why somebody could not be called in. */
+export function addingFailed(error: unknown): EndReason {
+  const { code, subCode } = error as Partial<EndReason>;
+  return typeof code === 'number' ? { code, subCode: subCode ?? 0 } : { code: 490, subCode: 4502 };
 }

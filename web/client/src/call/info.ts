@@ -8,14 +8,18 @@ import type { CallInfo } from '../types/call.js';
 export class CallInformation implements CallInfo {
   private readonly emitter = new Emitter<{ callInfoChanged: undefined }>();
   private participant = '';
+  private group: string | undefined;
 
-  /** Set for group calls only. */
-  readonly groupId: string | undefined = undefined;
   /** Set for meetings only: a value would switch user interfaces to meeting mode. */
   readonly threadId: undefined = undefined;
 
-  constructor(private readonly callId: string) {
+  constructor(private readonly callId: () => string) {
     bindMethods(this);
+  }
+
+  /** Set for calls that are joined by the id of a group only. */
+  get groupId(): string | undefined {
+    return this.group;
   }
 
   get participantId(): string {
@@ -24,10 +28,11 @@ export class CallInformation implements CallInfo {
 
   /** The id that servers name the call by. */
   async getServerCallId(): Promise<string> {
-    if (this.callId === '') {
+    const id = this.callId();
+    if (id === '') {
       throw new CallingError(ErrorCodes.wrongState, 'The call was never placed.');
     }
-    return this.callId;
+    return id;
   }
 
   onCallInfoChanged(event: 'callInfoChanged', listener: () => void): void {
@@ -36,6 +41,14 @@ export class CallInformation implements CallInfo {
 
   offCallInfoChanged(event: 'callInfoChanged', listener: () => void): void {
     this.emitter.off(event, listener);
+  }
+
+  /** The call was joined by the id of a group. */
+  setGroupId(id: string): void {
+    if (this.group !== id) {
+      this.group = id;
+      this.emitter.emit('callInfoChanged');
+    }
   }
 
   /** This device's place in the call is known. */

@@ -8,6 +8,7 @@ import { DOOR } from './peer-door.js';
 import type { LocalStreamDoor, Media } from './peer-door.js';
 import { MEDIA } from './peer.js';
 import type { Peer } from './peer.js';
+import { LAYERS } from './slots.js';
 
 /** A local stream of either kind. */
 export type LocalStream = LocalAudioStream | LocalVideoStream;
@@ -25,7 +26,7 @@ interface Slot {
 /** What this side sends. */
 export class LocalMedia {
   private readonly slots = new Map<Media, Slot>();
-  private peer: Peer | undefined;
+  private peers: readonly Peer[] = [];
   private isAllowed = true;
   private isMuted = false;
   private constraints: VideoSendConstraints | undefined;
@@ -84,9 +85,9 @@ export class LocalMedia {
     }
   }
 
-  /** The peer connection to send on. */
-  async attach(peer: Peer | undefined): Promise<void> {
-    this.peer = peer;
+  /** The peer connections to send on: one, and while a call moves to another also that. */
+  async attach(peers: readonly Peer[]): Promise<void> {
+    this.peers = peers;
     await Promise.all(MEDIA.map((media) => this.apply(media)));
   }
 
@@ -100,7 +101,7 @@ export class LocalMedia {
   close(): LocalStream[] {
     const streams = [...this.slots.values()].map((slot) => slot.stream);
     [...this.slots.keys()].forEach((media) => this.release(media));
-    this.peer = undefined;
+    this.peers = [];
     return streams;
   }
 
@@ -137,34 +138,49 @@ export class LocalMedia {
   }
 
   private async replace(media: Media): Promise<void> {
-    const sender = this.peer?.transceiver(media)?.sender;
     const track = this.isAllowed ? (this.slots.get(media)?.sent ?? null) : null;
-    if (!sender || sender.track === track) {
-      return;
-    }
-    try {
-      await sender.replaceTrack(track);
-      if (media === 'video' && track) {
-        await this.applyConstraints();
-      }
-    } catch {
-      // The peer connection was closed meanwhile; the next one gets the track.
-    }
+    await Promise.all(
+      this.peers.map(async (peer) => {
+        const sender = peer.transceiver(media)?.sender;
+        if (!sender || sender.track === track) {
+          return;
+        }
+        try {
+          await sender.replaceTrack(track);
+          if (media === 'video' && track) {
+            await this.limit(sender);
+          }
+        } catch {
+          // The peer connection was closed meanwhile; the next one gets the track.
+        }
+      }),
+    );
   }
 
   private async applyConstraints(): Promise<void> {
-    const sender = this.peer?.transceiver('video')?.sender;
+    const senders = this.peers.flatMap((peer) => peer.transceiver('video')?.sender ?? []);
+    await Promise.all(senders.map((sender) => this.limit(sender)));
+  }
+
+  /** Puts the limits on what a sender encodes: each layer is a fraction of the whole, which is limited. */
+  private async limit(sender: RTCRtpSender): Promise<void> {
     const limits = this.constraints;
-    if (!sender || !limits) {
+    if (!limits) {
       return;
     }
     const parameters = sender.getParameters();
     const height = sender.track?.getSettings().height;
-    for (const encoding of parameters.encodings ?? []) {
-      encoding.maxBitrate = limits.bitrate?.max;
+    const most = limits.frameHeight?.max;
+    const whole = most && height && height > most ? height / most : 1;
+    const encodings = parameters.encodings ?? [];
+    // Of layers that the other end did not take one is left, which is the whole picture.
+    const hasLayers = encodings.filter(({ active }) => active !== false).length > 1;
+    for (const encoding of encodings) {
+      const layer = hasLayers ? LAYERS.find(({ rid }) => rid === encoding.rid) : undefined;
+      const rates = [limits.bitrate?.max, layer?.maxBitrate].filter((rate) => rate !== undefined);
+      encoding.maxBitrate = rates.length > 0 ? Math.min(...rates) : undefined;
       encoding.maxFramerate = limits.frameRate?.max;
-      const most = limits.frameHeight?.max;
-      encoding.scaleResolutionDownBy = most && height && height > most ? height / most : 1;
+      encoding.scaleResolutionDownBy = whole * (layer?.scaleResolutionDownBy ?? 1);
       dropUndefined(encoding);
     }
     await sender.setParameters(parameters);

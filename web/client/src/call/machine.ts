@@ -28,18 +28,23 @@ export type CallInput =
   | { on: 'told'; state: WireCallState }
   /** The other side changed. */
   | { on: 'remote'; state: ParticipantState }
+  /** It is a group call, from the beginning or from now on: hold is everybody's own affair (B-CALL-5). */
+  | { on: 'grouped' }
+  /** It is one between two again: the move came to nothing. */
+  | { on: 'adjourned' }
   /** The user leaves. */
   | { on: 'hangUp' }
   /** It is over. */
   | { on: 'ended'; reason: EndReason };
 
-type Phase = 'none' | 'connecting' | 'ringing' | 'talking' | 'ending' | 'over';
+type Phase = 'none' | 'connecting' | 'ringing' | 'lobby' | 'talking' | 'ending' | 'over';
 
 /** The state of one call as its user sees it. */
 export class CallMachine {
   private phase: Phase = 'none';
   private holdsHere = false;
   private holdsThere = false;
+  private isOfMany = false;
   private reason: EndReason | undefined;
 
   /** A call that this page did not see begin: it was reloaded. */
@@ -59,6 +64,8 @@ export class CallMachine {
         return 'Connecting';
       case 'ringing':
         return 'Ringing';
+      case 'lobby':
+        return 'InLobby';
       case 'talking':
         return this.holdsHere ? 'LocalHold' : this.holdsThere ? 'RemoteHold' : 'Connected';
       case 'ending':
@@ -83,6 +90,11 @@ export class CallMachine {
     return this.holdsHere;
   }
 
+  /** Whether more than two may be in it. */
+  get isGroup(): boolean {
+    return this.isOfMany;
+  }
+
   /** Why it ended. */
   get endReason(): EndReason | undefined {
     return this.reason;
@@ -101,13 +113,19 @@ export class CallMachine {
    */
   restore(view: CallView): boolean {
     const before = this.state;
+    if (view.isGroup) {
+      this.take({ on: 'grouped' });
+    }
     if (view.state === 'Ringing') {
       this.take({ on: 'ringing' });
+    } else if (view.state === 'InLobby') {
+      this.told(view.state);
     } else if (view.state !== 'Connecting' && view.state !== 'Disconnected') {
       this.take({ on: 'answered' });
       if (this.phase === 'talking') {
         this.holdsHere = view.state === 'LocalHold';
-        this.holdsThere = view.state === 'RemoteHold' || view.participants.some((other) => other.state === 'Hold');
+        const isHeldThere = view.state === 'RemoteHold' || view.participants.some((other) => other.state === 'Hold');
+        this.holdsThere = isHeldThere && !this.isOfMany;
       }
     }
     return before !== this.state;
@@ -122,7 +140,7 @@ export class CallMachine {
         this.phase = this.phase === 'connecting' ? 'ringing' : this.phase;
         break;
       case 'answered':
-        this.phase = this.phase === 'connecting' || this.phase === 'ringing' ? 'talking' : this.phase;
+        this.phase = ['connecting', 'ringing', 'lobby'].includes(this.phase) ? 'talking' : this.phase;
         break;
       case 'hold':
       case 'resume':
@@ -135,8 +153,15 @@ export class CallMachine {
         break;
       case 'remote':
         if (this.phase === 'talking') {
-          this.holdsThere = input.state === 'Hold';
+          this.holdsThere = input.state === 'Hold' && !this.isOfMany;
         }
+        break;
+      case 'grouped':
+        this.isOfMany = true;
+        this.holdsThere = false;
+        break;
+      case 'adjourned':
+        this.isOfMany = false;
         break;
       case 'hangUp':
         this.phase = this.phase === 'over' ? 'over' : 'ending';
@@ -150,10 +175,18 @@ export class CallMachine {
     }
   }
 
-  /** `LocalHold` says nothing new: only this side can hold for this side, and an echo of an older wish must not undo a newer one. */
+  /**
+   * `LocalHold` says nothing new: only this side can hold for this side, and an echo of an older wish must not undo a newer one. What the
+   * media processor answers is connected when the exchange says so: nobody's description tells.
+   */
   private told(state: WireCallState): void {
-    if (this.phase === 'talking' && (state === 'RemoteHold' || state === 'Connected')) {
-      this.holdsThere = state === 'RemoteHold';
+    if (state === 'InLobby') {
+      this.phase = this.phase === 'connecting' ? 'lobby' : this.phase;
+    } else if (state === 'Connected' || state === 'LocalHold' || state === 'RemoteHold') {
+      this.take({ on: 'answered' });
+      if (this.phase === 'talking' && state !== 'LocalHold' && !this.isOfMany) {
+        this.holdsThere = state === 'RemoteHold';
+      }
     }
   }
 }
@@ -232,4 +265,29 @@ export function continuation(view: CallView, epoch: number | undefined, hasAnswe
   const isAnswered = view.state !== 'Ringing' && view.state !== 'Connecting';
   const isCurrent = epoch !== undefined && epoch >= view.epoch && (hasAnswer || !isAnswered);
   return isCurrent ? { do: 'keep' } : { do: 'offer', epoch: Math.max(view.epoch, epoch ?? 0) + 1 };
+}
+
+/** What taking over from one session to the next depends on. */
+export interface TakeOverState {
+  /** The next one has its path. */
+  isConnected: boolean;
+  /** What was heard and seen before arrives over the next one. */
+  isComplete: boolean;
+  /** The one before still has its path. */
+  isOldFlowing: boolean;
+  /** How long the next one has had its path, in milliseconds. */
+  connectedMs: number;
+}
+
+/**
+ * How long a connected session waits for everybody's media before it is taken all the same, in milliseconds.
+ *
+ * Others move at their own pace, and until they have, they are heard over the old one. Lower: slow ones fall silent for a moment; higher:
+ * somebody who sends nothing at all holds everything up.
+ */
+const COMPLETE_PATIENCE_MS = 4_000;
+
+/** Whether people should hear and see the next session from now on. */
+export function isTakeOverDue({ isConnected, isComplete, isOldFlowing, connectedMs }: TakeOverState): boolean {
+  return isConnected && (isComplete || !isOldFlowing || connectedMs >= COMPLETE_PATIENCE_MS);
 }

@@ -1,7 +1,6 @@
-/** Somebody else in a call. */
+/** Somebody else in a call, with one device or several. */
 
 import { bindMethods, Emitter } from '../emitter.js';
-import { CallingError, ErrorCodes } from '../errors.js';
 import { identifierOf } from '../identity.js';
 import { RemoteVideo } from '../streams/remote-video-stream.js';
 import type {
@@ -15,7 +14,7 @@ import type {
 import type { CommunicationIdentifierKind } from '../types/identifier.js';
 import type { RemoteVideoStream } from '../types/stream.js';
 import type { Participant, Sending } from '../wire.js';
-import type { Peer } from './peer.js';
+import type { Wish } from './control.js';
 
 interface ParticipantEvents {
   stateChanged: undefined;
@@ -26,8 +25,43 @@ interface ParticipantEvents {
   videoStreamsUpdated: { added: RemoteVideoStream[]; removed: RemoteVideoStream[] };
 }
 
-/** Numbers of a participant's streams, unique within it. */
-const STREAMS = { video: { id: 1, type: 'Video' }, screen: { id: 2, type: 'ScreenSharing' } } as const;
+/** Where pictures of a device arrive. */
+export interface PictureSource {
+  /** `undefined` while nothing carries it. */
+  picture(participantId: string, media: 'video' | 'screen'): MediaStreamTrack | undefined;
+}
+
+/** What a participant asks of its call. */
+export interface ParticipantOwner {
+  /** Another picture is shown, or at another size. */
+  shown(): void;
+  /** Mutes these devices; rejects where that is not possible. */
+  mute(participantIds: string[]): Promise<void>;
+}
+
+/** One device of it. */
+interface Device {
+  /** Empty while the exchange has not said which device it is. */
+  participantId: string;
+  state: RemoteParticipantState;
+  sending: Sending;
+  view: Participant | undefined;
+  readonly videos: Map<'video' | 'screen', RemoteVideo>;
+  /** Numbers of its streams begin after this. */
+  readonly firstStream: number;
+}
+
+const PICTURES = [
+  ['video', 1, 'Video'],
+  ['screen', 2, 'ScreenSharing'],
+] as const;
+
+const SILENT: Sending = { muted: false, video: false, screen: false };
+
+/** The state of somebody with several devices is the one that comes first here. */
+const STATES: readonly RemoteParticipantState[] = [
+  'Connected', 'Hold', 'InLobby', 'EarlyMedia', 'Ringing', 'Connecting', 'Idle', 'Disconnected',
+];
 
 /** Quieter than this is silence; `audioLevel` is 0 to 1, linear (W3C webrtc-stats: 1.0 is 0 dBov). */
 const SPEAKING_LEVEL = 0.01;
@@ -38,26 +72,28 @@ const SPEAKING_HOLD_MS = 800;
 /** A participant as `remoteParticipants` has it. */
 export class CallParticipant implements RemoteParticipant {
   private readonly emitter = new Emitter<ParticipantEvents>();
-  private readonly videos = new Map<'video' | 'screen', RemoteVideo>();
-  private peer: Peer | undefined;
-  private sending: Sending = { muted: false, video: false, screen: false };
+  private devices: Device[] = [];
+  private streamsMade = 0;
+  private source: PictureSource | undefined;
   private loudAt = Number.NEGATIVE_INFINITY;
 
   private currentState: RemoteParticipantState = 'Idle';
   private currentName: string | undefined;
+  private currentRole: ParticipantRole = 'Unknown';
   private currentStreams: RemoteVideoStream[] = [];
   private currentEndpoints: EndpointDetails[] = [];
   private currentReason: CallEndReason | undefined;
+  private muted = false;
   private speaks = false;
 
   readonly hasDisplayNameChanged = false;
-  readonly role: ParticipantRole = 'Unknown';
   private readonly who: CommunicationIdentifierKind;
 
   constructor(
     /** Raw id. */
     readonly rawId: string,
-    name?: string,
+    name: string | undefined,
+    private readonly owner: ParticipantOwner,
   ) {
     this.who = identifierOf(rawId);
     this.currentName = name;
@@ -89,16 +125,25 @@ export class CallParticipant implements RemoteParticipant {
   }
 
   get isMuted(): boolean {
-    return this.sending.muted;
+    return this.muted;
   }
 
   get isSpeaking(): boolean {
     return this.speaks;
   }
 
-  /** Refused: in a one-to-one call nobody mutes the other (B-CALL-6). */
+  get role(): ParticipantRole {
+    return this.currentRole;
+  }
+
+  /** What the exchange said of each of its devices. */
+  get views(): Participant[] {
+    return this.devices.flatMap(({ view }) => (view?.participantId ? [view] : []));
+  }
+
+  /** Mutes it in a group call; refused in a call between two (B-CALL-6). */
   async mute(): Promise<void> {
-    throw new CallingError(ErrorCodes.notSupported, 'Participants of a one-to-one call cannot be muted by each other.');
+    await this.owner.mute(this.currentEndpoints.map(({ participantId }) => participantId));
   }
 
   on<Name extends keyof ParticipantEvents>(event: Name, listener: (payload: ParticipantEvents[Name]) => void): void {
@@ -109,87 +154,161 @@ export class CallParticipant implements RemoteParticipant {
     this.emitter.off(event, listener);
   }
 
-  /** Brings it to what the exchange says. */
+  /** Brings one of its devices to what the exchange says. */
   update(view: Participant): void {
-    if (view.participantId && !this.currentEndpoints.some((one) => one.participantId === view.participantId)) {
-      this.currentEndpoints = [...this.currentEndpoints, { participantId: view.participantId }];
-    }
+    const device = this.device(view.participantId ?? '');
+    device.view = view;
+    device.state = view.state;
     if (view.displayName !== undefined && view.displayName !== this.currentName) {
       const oldValue = this.currentName;
       this.currentName = view.displayName;
       this.emitter.emit('displayNameChanged', { newValue: view.displayName, oldValue });
     }
-    this.sends(view.sending);
-    this.become(view.state);
+    if (view.role !== undefined && view.role !== this.currentRole) {
+      this.currentRole = view.role;
+      this.emitter.emit('roleChanged');
+    }
+    if (view.state === 'Disconnected') {
+      this.send(device, SILENT);
+      if (this.devices.length > 1) {
+        this.drop(device);
+      }
+    } else {
+      this.send(device, view.sending);
+    }
+    this.summarize();
   }
 
   /** Changes the state alone. */
   become(state: RemoteParticipantState): void {
-    if (this.currentState !== state && this.currentState !== 'Disconnected') {
-      this.currentState = state;
-      if (state === 'Disconnected') {
-        this.sends({ ...this.sending, video: false, screen: false });
-        this.setSpeaking(false);
-      }
-      this.emitter.emit('stateChanged');
-    }
+    const devices = this.devices.length > 0 ? this.devices : [this.device('')];
+    devices.forEach((device) => {
+      device.state = state;
+    });
+    this.summarize();
   }
 
   /** It could not be added, or left. */
   end(reason: CallEndReason | undefined): void {
-    this.currentReason = reason;
+    this.currentReason = reason ?? this.currentReason;
     this.become('Disconnected');
-    this.videos.forEach((video) => video.end());
+    this.devices.forEach(({ videos }) => videos.forEach((video) => video.end()));
   }
 
-  /** The peer connection that its media comes over. */
-  attach(peer: Peer | undefined): void {
-    this.peer = peer;
-    for (const [media, video] of this.videos) {
-      video.setTrack(peer?.transceiver(media)?.receiver.track);
+  /** Where its pictures come from; again when that is another place. */
+  attach(source: PictureSource | undefined): void {
+    this.source = source;
+    for (const { participantId, videos } of this.devices) {
+      videos.forEach((video, media) => video.setTrack(source?.picture(participantId, media)));
     }
   }
 
-  /** Hears whether it speaks. `isAudible`: media flows. */
-  listen(now: number, isAudible: boolean): void {
-    const receiver = isAudible && !this.sending.muted ? this.peer?.transceiver('audio')?.receiver : undefined;
-    const level = receiver?.getSynchronizationSources?.()[0]?.audioLevel ?? 0;
+  /** Which of its pictures somebody looks at. */
+  wishes(): Wish[] {
+    return this.devices.flatMap(({ participantId, videos }) =>
+      [...videos].flatMap(([media, video]) => {
+        const size = video.isAvailable && participantId !== '' ? video.shownAt : undefined;
+        return size ? [{ participant: participantId, source: media === 'video' ? ('camera' as const) : media, ...size }] : [];
+      }),
+    );
+  }
+
+  /** Hears whether it speaks, in a call between two. `receiver`: of its voice, while media flows. */
+  listen(now: number, receiver: RTCRtpReceiver | undefined): void {
+    const heard = this.muted ? undefined : receiver;
+    const level = heard?.getSynchronizationSources?.()[0]?.audioLevel ?? 0;
     if (level > SPEAKING_LEVEL) {
       this.loudAt = now;
     }
-    this.setSpeaking(receiver !== undefined && now - this.loudAt < SPEAKING_HOLD_MS);
+    this.setSpeaking(heard !== undefined && now - this.loudAt < SPEAKING_HOLD_MS);
   }
 
-  private setSpeaking(speaks: boolean): void {
+  /** Whether it speaks, as a conference says it. */
+  setSpeaking(speaks: boolean): void {
     if (this.speaks !== speaks) {
       this.speaks = speaks;
       this.emitter.emit('isSpeakingChanged');
     }
   }
 
-  private sends(sending: Sending): void {
-    const before = this.sending;
-    this.sending = sending;
-    if (before.muted !== sending.muted) {
+  private device(participantId: string): Device {
+    const known = this.devices.find((one) => one.participantId === participantId);
+    // Whom the exchange did not know the device of becomes the first that it names, and the other way round.
+    const unnamed = known ?? this.devices.find((one) => one.participantId === '' || participantId === '');
+    if (unnamed) {
+      unnamed.participantId ||= participantId;
+      this.tellEndpoints();
+      return unnamed;
+    }
+    const made: Device = {
+      participantId,
+      state: 'Idle',
+      sending: SILENT,
+      view: undefined,
+      videos: new Map(),
+      firstStream: PICTURES.length * this.streamsMade++,
+    };
+    this.devices = [...this.devices, made];
+    this.tellEndpoints();
+    return made;
+  }
+
+  private drop(device: Device): void {
+    this.devices = this.devices.filter((one) => one !== device);
+    const removed = [...device.videos.values()];
+    removed.forEach((video) => video.end());
+    this.tellEndpoints();
+    if (removed.length > 0) {
+      this.currentStreams = this.currentStreams.filter((stream) => !removed.includes(stream as RemoteVideo));
+      this.emitter.emit('videoStreamsUpdated', { added: [], removed });
+    }
+  }
+
+  private tellEndpoints(): void {
+    this.currentEndpoints = this.devices.flatMap(({ participantId }) => (participantId === '' ? [] : [{ participantId }]));
+  }
+
+  private summarize(): void {
+    const living = this.devices.filter(({ state }) => state !== 'Disconnected');
+    const muted = living.length > 0 && living.every(({ sending }) => sending.muted);
+    if (muted !== this.muted) {
+      this.muted = muted;
       this.emitter.emit('isMutedChanged');
     }
-    this.setVideo('video', sending.video);
-    this.setVideo('screen', sending.screen);
+    const state = STATES.find((one) => this.devices.some((device) => device.state === one)) ?? 'Idle';
+    if (state !== this.currentState && this.currentState !== 'Disconnected') {
+      this.currentState = state;
+      if (state === 'Disconnected') {
+        this.devices.forEach((device) => this.send(device, SILENT));
+        this.setSpeaking(false);
+      }
+      this.emitter.emit('stateChanged');
+    }
+  }
+
+  private send(device: Device, sending: Sending): void {
+    device.sending = sending;
+    for (const [media, number, type] of PICTURES) {
+      this.setVideo(device, media, device.firstStream + number, type);
+    }
   }
 
   /** A stream appears when it is first sent, and stays: stopping it makes it unavailable. */
-  private setVideo(media: 'video' | 'screen', isSent: boolean): void {
-    let video = this.videos.get(media);
+  private setVideo(device: Device, media: 'video' | 'screen', id: number, type: 'Video' | 'ScreenSharing'): void {
+    const isSent = device.sending[media];
+    let video = device.videos.get(media);
     if (!video && isSent) {
-      video = new RemoteVideo(STREAMS[media].id, STREAMS[media].type);
-      this.videos.set(media, video);
-      video.setTrack(this.peer?.transceiver(media)?.receiver.track);
+      video = new RemoteVideo(id, type);
+      device.videos.set(media, video);
+      video.watch('shown', () => this.owner.shown());
+      video.setTrack(this.source?.picture(device.participantId, media));
       video.setAvailable(true);
       this.currentStreams = [...this.currentStreams, video];
       this.emitter.emit('videoStreamsUpdated', { added: [video], removed: [] });
     }
     if (video && video.isAvailable !== isSent) {
       video.setAvailable(isSent);
+      this.owner.shown();
     }
   }
 }

@@ -30,8 +30,12 @@ const RETRY_MS = [4_000, 8_000, 10_000] as const;
 /** After so many restarts in vain the peer connection is built anew. */
 const RESTARTS_BEFORE_REBUILD = 3;
 
-/** An offer without an answer this long, while the exchange is there, in milliseconds: the peer connection is built anew. */
+/**
+ * An offer without an answer this long, while the exchange is there, in milliseconds: the peer connection is built anew. The media
+ * processor answers at once; one that does not is gone.
+ */
 const ANSWER_MS = 30_000;
+const MACHINE_ANSWER_MS = 8_000;
 
 /** From the answer until the client gives up, without and with a relay, in milliseconds. The exchange ends the call after 25 s. */
 const SETUP_MS = 20_000;
@@ -53,6 +57,8 @@ export type PathOrder =
 export interface PathOptions {
   /** The caller is the first to bring in a relay. */
   isCaller: boolean;
+  /** The media processor answers, not a person. */
+  isAnsweredByMachine?: boolean;
   /** Whether there are TURN servers at all. */
   hasRelay: boolean;
   /** Whether the peer connection is made with them from the start. */
@@ -110,8 +116,9 @@ export class PathMachine {
     this.restarts = 0;
     this.checkAt = undefined;
     this.disconnectedAt = undefined;
-    // The first offer waits for a person to answer; later ones for a machine.
-    this.answerBy = this.wasConnected || this.giveUpAt !== undefined ? now + ANSWER_MS : undefined;
+    // The first offer between two waits for a person to answer; later ones for a machine.
+    const isMachine = this.options.isAnsweredByMachine || this.wasConnected || this.giveUpAt !== undefined;
+    this.answerBy = isMachine ? now + this.answerMs : undefined;
     if (this.current === 'connected') {
       this.change('connecting');
     }
@@ -213,7 +220,7 @@ export class PathMachine {
       return;
     }
     if (this.answerBy !== undefined) {
-      this.answerBy = now + ANSWER_MS;
+      this.answerBy = now + this.answerMs;
     }
     if (this.current === 'interrupted' || this.wantsRestart) {
       this.restart(this.current === 'connected' ? this.withRelay : this.options.hasRelay, now);
@@ -248,9 +255,13 @@ export class PathMachine {
       if (this.isSignalling) {
         this.rebuild();
       } else {
-        this.answerBy = now + ANSWER_MS;
+        this.answerBy = now + this.answerMs;
       }
     }
+  }
+
+  private get answerMs(): number {
+    return this.options.isAnsweredByMachine ? MACHINE_ANSWER_MS : ANSWER_MS;
   }
 
   private connected(): void {
@@ -286,7 +297,7 @@ export class PathMachine {
       return;
     }
     this.isStable = false;
-    this.answerBy = now + ANSWER_MS;
+    this.answerBy = now + this.answerMs;
     this.orders.push({ do: 'restart', relay: this.withRelay });
   }
 

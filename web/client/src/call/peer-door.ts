@@ -7,6 +7,9 @@
 
 import type { Disposer } from '../emitter.js';
 import type { CommunicationIdentifierKind } from '../identity.js';
+import type { ParticipantRole } from '../types/call.js';
+import type { RemoteVideoStream } from '../types/stream.js';
+import type { ParticipantQuality, ReceiveMode, Receives, Signal } from '../wire.js';
 
 /** What one m-line of a call carries. The order is the order of m-lines in every description: audio, video, screen. */
 export type Media = 'audio' | 'video' | 'screen';
@@ -75,13 +78,17 @@ export interface CallDoor {
   /**
    * Opens a data channel on the peer connection in use and on every later one of the call: `onOpen` is called with each.
    *
-   * The m-line for data exists from the first offer, so opening never renegotiates. Labels begin with the feature's name.
+   * The m-line for data exists from the first offer, so opening never renegotiates. Labels begin with the feature's name. Towards the
+   * media processor, which knows its own labels only, those of `data` alone are opened.
    */
   openDataChannel(label: string, init: RTCDataChannelInit, onOpen: (channel: RTCDataChannel) => void): Disposer;
   /** Tells of data channels that the other side opened; at once of those that are open already, so that a feature made late misses none. */
   onDataChannel(listener: (channel: RTCDataChannel) => void): Disposer;
 
-  /** Who is at the other end of a 1:1 call. */
+  /** The people of a group call, and what can be asked of the exchange about them. */
+  readonly room: RoomDoor;
+
+  /** Who is at the other end of a 1:1 call; `undefined` in a group. */
   readonly remoteIdentifier: CommunicationIdentifierKind | undefined;
   /** Who is at this end: the identity of the token. */
   readonly localIdentifier: CommunicationIdentifierKind | undefined;
@@ -90,6 +97,43 @@ export interface CallDoor {
   transfer(goal: TransferGoal, onNews: (news: TransferNews) => void): void;
   /** Tells that this client was transferred: `call` is the new public call. */
   onTransferAccepted(listener: (call: unknown) => void): Disposer;
+}
+
+/** Somebody's place in a call: one device. */
+export interface Place {
+  /** Its id in the call. */
+  readonly participantId: string;
+  /** Raw id of whose it is. */
+  readonly rawId: string;
+  readonly displayName: string | undefined;
+  readonly isOwn: boolean;
+  /** When the hand went up: the lower, the earlier; `undefined` while it is down. */
+  readonly handRaised: number | undefined;
+  readonly isSpotlighted: boolean;
+  readonly receives: ReceiveMode | undefined;
+}
+
+/** A group call to its features. In a call between two nothing here happens, and `isGroup` is false. */
+export interface RoomDoor {
+  /** Whether the exchange keeps signs (hands, spotlights), and others can be muted and removed. A promotion makes it true. */
+  readonly isGroup: boolean;
+  /** Whether the peer connection in use leads to the media processor. */
+  readonly isConference: boolean;
+  /** This side's role. */
+  readonly role: ParticipantRole;
+  /** Everybody's places, this device's included. */
+  readonly places: readonly Place[];
+  /** Participant ids; see `Speakers` of the conference. */
+  readonly speakers: { readonly dominant: readonly string[]; readonly speaking: readonly string[] };
+  readonly quality: readonly ParticipantQuality[];
+  /** How this side receives now. */
+  readonly mode: Receives | undefined;
+  /** The composed picture; available while it arrives. */
+  readonly composition: RemoteVideoStream & RemoteVideoDoor;
+  /** Tells when something of the above is another: people and signs, or what the media processor says. Not called at once. */
+  onChange(listener: (what: 'people' | 'speakers' | 'quality' | 'mode') => void): Disposer;
+  /** Asks something of the exchange. Rejects when it refuses. */
+  ask(signal: Signal): Promise<void>;
 }
 
 /** The property under which objects of this package keep their door. A symbol works through apps' proxies. */
@@ -120,6 +164,8 @@ export interface RemoteVideoDoor {
   setTrack(track: MediaStreamTrack | undefined): void;
   /** Whether the other side sends it now (its `sending` signal). Raises `isAvailableChanged`. */
   setAvailable(isAvailable: boolean): void;
+  /** The largest size at which it is shown, in pixels of the device; `undefined` while nobody looks. */
+  readonly shownAt: { readonly width: number; readonly height: number } | undefined;
   /** The call is over. */
   end(): void;
 }

@@ -2,12 +2,17 @@
  * One peer connection of a call: the only place that touches `RTCPeerConnection`.
  *
  * Every description has the same m-lines in the same order: audio, video, screen (RFC 8829 section 5.2.1 keeps it), then data. All are
- * agreed on with the first offer and answer, in both directions, so that starting and stopping media is a matter of
- * `replaceTrack` and never renegotiates. What is sent is known from the `sending` signal.
+ * agreed on with the first offer and answer, so that starting and stopping media is a matter of `replaceTrack` and never
+ * renegotiates. What is sent is known from the `sending` signal.
+ *
+ * Between two clients each line goes both ways. Towards the media processor camera and screen only go out, and a pool of receiving
+ * lines follows, the *slots* (`slots.ts`), before data.
  */
 
 import type { Candidate, IceServer } from '../wire.js';
 import type { Media } from './peer-door.js';
+import { LAYERS, slotCounts } from './slots.js';
+import type { SlotLine } from './slots.js';
 
 /** The order of m-lines. */
 export const MEDIA: readonly Media[] = ['audio', 'video', 'screen'];
@@ -31,11 +36,13 @@ export class Peer {
   /** Candidates that came before the description they belong to. */
   private early: Candidate[] = [];
   private held: Candidate[] | undefined;
+  /** The data channel that both sides know without saying: the control channel of a conference, and otherwise what makes the m-line. */
+  readonly control: RTCDataChannel;
 
   constructor(
     /** Which peer connection of the call this is, from 0. */
     readonly epoch: number,
-    role: 'offers' | 'answers',
+    private readonly role: 'offers' | 'answers' | 'confers',
     iceServers: IceServer[],
     private readonly listener: PeerListener,
   ) {
@@ -54,7 +61,12 @@ export class Peer {
       this.connection.addTransceiver('video', { direction: 'sendrecv' });
     }
     // Makes the m-line for data, so that features open channels without renegotiation.
-    this.connection.createDataChannel('centrale', { negotiated: true, id: 0 });
+    this.control = this.connection.createDataChannel('centrale', { negotiated: true, id: 0 });
+  }
+
+  /** Whether it leads to the media processor. */
+  get isConference(): boolean {
+    return this.role === 'confers';
   }
 
   /** Its signalling state. */
@@ -70,6 +82,9 @@ export class Peer {
   /** Makes an offer. Candidates are held back until {@link release}. */
   async offer(restart: boolean): Promise<string> {
     this.hold();
+    if (this.isConference && this.connection.getTransceivers().length === 0) {
+      await this.addConferenceLines();
+    }
     const offer = await this.connection.createOffer(restart ? { iceRestart: true } : {});
     await this.connection.setLocalDescription(offer);
     return this.connection.localDescription?.sdp ?? offer.sdp ?? '';
@@ -95,6 +110,9 @@ export class Peer {
   async accept(answer: string): Promise<void> {
     await this.connection.setRemoteDescription({ type: 'answer', sdp: answer });
     this.hadBoth = true;
+    if (this.isConference && !/^a=simulcast:/m.test(answer)) {
+      await this.sendOneLayer();
+    }
     await this.addEarly();
   }
 
@@ -131,10 +149,26 @@ export class Peer {
     return this.connection.getTransceivers()[MEDIA.indexOf(media)];
   }
 
-  /** What the m-line with this mid carries. */
+  /** What the m-line with this mid carries. Of slots for pictures the last one is for screens. */
   mediaOf(mid: string | null): Media | undefined {
-    const index = mid === null ? -1 : this.connection.getTransceivers().findIndex((one) => one.mid === mid);
-    return MEDIA[index];
+    const lines = this.connection.getTransceivers();
+    const index = mid === null ? -1 : lines.findIndex((one) => one.mid === mid);
+    const line = lines[index];
+    if (index < MEDIA.length || !line) {
+      return MEDIA[index];
+    }
+    return line.receiver.track.kind === 'audio' ? 'audio' : index === lines.length - 1 ? 'screen' : 'video';
+  }
+
+  /** The lines on which a conference sends to this side: empty between two clients. */
+  slots(): SlotLine[] {
+    if (!this.isConference) {
+      return [];
+    }
+    return this.connection
+      .getTransceivers()
+      .filter((_, index) => index === 0 || index >= MEDIA.length)
+      .map(({ mid, receiver }) => ({ mid, receiver }));
   }
 
   /** Ends it; nothing is heard any more. */
@@ -145,6 +179,39 @@ export class Peer {
     this.connection.onconnectionstatechange = null;
     this.connection.ondatachannel = null;
     this.connection.close();
+  }
+
+  /** The other end takes no layers (RFC 8853): browsers go on with the first, the smallest, which shall be the whole picture then. */
+  private async sendOneLayer(): Promise<void> {
+    const sender = this.transceiver('video')?.sender;
+    const parameters = sender?.getParameters();
+    const [first] = parameters?.encodings ?? [];
+    const whole = LAYERS.at(-1);
+    if (sender && parameters && first && whole) {
+      Object.assign(first, { scaleResolutionDownBy: whole.scaleResolutionDownBy, maxBitrate: whole.maxBitrate });
+      await sender.setParameters(parameters).catch(() => {}); // closed meanwhile, or a browser without layers: it sends one anyway
+    }
+  }
+
+  /** Each line takes the browser a moment, in which nothing else on the page moves; so it is given time in between. */
+  private async addConferenceLines(): Promise<void> {
+    const { connection } = this;
+    connection.addTransceiver('audio', { direction: 'sendrecv' });
+    try {
+      connection.addTransceiver('video', { direction: 'sendonly', sendEncodings: LAYERS.map((layer) => ({ ...layer })) });
+    } catch {
+      connection.addTransceiver('video', { direction: 'sendonly' }); // no simulcast here: one layer will do
+    }
+    connection.addTransceiver('video', { direction: 'sendonly' });
+    const { voices, cameras } = slotCounts();
+    const kinds = [...Array.from({ length: voices }, () => 'audio'), ...Array.from({ length: cameras + 1 }, () => 'video')];
+    for (const kind of kinds) {
+      await breathe();
+      if (this.isClosed) {
+        return;
+      }
+      connection.addTransceiver(kind, { direction: 'recvonly' });
+    }
   }
 
   private hold(): void {
@@ -175,4 +242,19 @@ export class Peer {
   private addEarly(): Promise<void> {
     return this.addCandidates(this.early.splice(0));
   }
+}
+
+/** Lets a page do what waits. Not by timer: in the background those come once a second. */
+function breathe(): Promise<void> {
+  if (typeof document === 'undefined') {
+    return Promise.resolve();
+  }
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
 }

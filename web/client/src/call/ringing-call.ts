@@ -7,8 +7,8 @@ import type { CustomContext } from '../types/agent.js';
 import type { AcceptCallOptions, Call, CallEndReason, CallerInfo, CallInfo, IncomingCall } from '../types/call.js';
 import { IncomingCallKind } from '../types/enums.js';
 import type { EndReason, Event, Incoming } from '../wire.js';
-import { callerInfoOf } from './call.js';
 import { callEndReason } from './end-reason.js';
+import { callerInfoOf } from './engine.js';
 import type { CallHost } from './host.js';
 import { CallInformation } from './info.js';
 
@@ -49,7 +49,7 @@ export class RingingCall implements IncomingCall {
     private readonly owner: RingOwner,
   ) {
     this.id = latest.callId;
-    const info = new CallInformation(latest.callId);
+    const info = new CallInformation(() => latest.callId);
     info.setParticipantId(latest.participantId);
     this.info = info;
     this.caller = callerInfoOf(latest.caller.identity, latest.caller.displayName);
@@ -122,7 +122,7 @@ export class RingingCall implements IncomingCall {
         break;
       case 'description':
         // The caller's page was reloaded: candidates of its old peer connection are of no use.
-        if (event.description.kind === 'offer' && event.description.epoch > this.latest.offer.epoch) {
+        if (event.description.kind === 'offer' && this.latest.offer && event.description.epoch > this.latest.offer.epoch) {
           const candidates = this.latest.candidates.filter((batch) => batch.epoch >= event.description.epoch);
           this.latest = { ...this.latest, offer: event.description, candidates };
         }

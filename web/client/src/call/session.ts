@@ -1,5 +1,9 @@
 /**
- * The media session of one call: carries out what `path.ts` and `machine.ts` decide, on one peer connection after the other.
+ * A media session of a call, between two clients or between a client and the media processor: carries out what `path.ts` and
+ * `machine.ts` decide, on one peer connection after the other.
+ *
+ * Towards the media processor this side always offers, and has nothing to say about candidates: the media processor is ICE-lite, its
+ * own candidates are in its answer, and it learns ours from the checks (RFC 8445 section 2.5).
  *
  * What touches a peer connection runs one after the other, so that an offer, an answer and candidates never overtake each other.
  */
@@ -46,6 +50,8 @@ export interface SessionListener {
 
 /** What a session is made of. */
 export interface SessionOptions {
+  /** `conference`: towards the media processor. */
+  kind: 'direct' | 'conference';
   isCaller: boolean;
   surroundings: Surroundings;
   /** ICE servers as they are now. */
@@ -58,13 +64,15 @@ export interface SessionOptions {
   listener: SessionListener;
 }
 
-/** The media session of one call. */
+/** One media session of a call. */
 export class Session {
   private readonly machine: PathMachine;
   private peer: Peer | undefined;
   private work: Promise<void> = Promise.resolve();
   private isClosed = false;
   private isSignalling = true;
+  private isRetired = false;
+  private latestEpoch: number | undefined;
   private early: Candidates[] = [];
   private mishaps = 0;
   private cancelTick: Disposer | undefined;
@@ -78,7 +86,8 @@ export class Session {
     const hasRelay = options.ice().turn.length > 0;
     this.bornAt = options.surroundings.now();
     this.machine = new PathMachine({
-      isCaller: options.isCaller,
+      isCaller: options.isCaller || options.kind === 'conference',
+      isAnsweredByMachine: options.kind === 'conference',
       hasRelay,
       startsWithRelay: hasRelay && options.relayMemory.isNeeded,
     });
@@ -89,22 +98,21 @@ export class Session {
     return this.machine.path;
   }
 
-  /** The peer connection in use. */
-  get current(): Peer | undefined {
-    return this.peer;
-  }
-
-  /** Whether there are TURN servers. */
-  get hasRelay(): boolean {
-    return this.options.ice().turn.length > 0;
+  /** Which peer connection is in use, or about to be built; `undefined` before the first. */
+  get epoch(): number | undefined {
+    return this.latestEpoch;
   }
 
   /** Builds a peer connection and makes its offer; `tell` gets it before any candidate is sent. */
   offer(epoch: number, tell: (offer: Description) => void): Promise<void> {
+    this.latestEpoch = Math.max(epoch, this.latestEpoch ?? 0);
     return this.then(async () => {
-      const peer = this.build(epoch, 'offers');
+      const peer = this.build(epoch, this.options.kind === 'conference' ? 'confers' : 'offers');
       const sdp = await peer.offer(false);
       if (this.peer === peer) {
+        if (peer.isConference) {
+          this.options.listener.peer(peer); // its transceivers exist only since then
+        }
         tell({ kind: 'offer', epoch, sdp });
         peer.release();
         this.step((now) => this.machine.opened(now));
@@ -155,6 +163,11 @@ export class Session {
     }
   }
 
+  /** Another session is to take over: mending this one would only be in the way. */
+  retire(isRetired: boolean): void {
+    this.isRetired = isRetired;
+  }
+
   /** What the exchange is told of the path and its quality. */
   async report(state: MediaReport['state']): Promise<void> {
     const seen = await this.figures();
@@ -194,12 +207,16 @@ export class Session {
     return this.machine.usesRelay ? [...stun, ...turn] : stun;
   }
 
-  private build(epoch: number, role: 'offers' | 'answers'): Peer {
+  private build(epoch: number, role: 'offers' | 'answers' | 'confers'): Peer {
     this.drop();
     this.last = undefined;
+    this.latestEpoch = Math.max(epoch, this.latestEpoch ?? 0);
     const peer: Peer = new Peer(epoch, role, this.servers(), {
-      candidate: (candidate) =>
-        this.options.send({ type: 'candidates', candidates: { epoch: peer.epoch, list: [candidate] } }),
+      candidate: (candidate) => {
+        if (!peer.isConference) {
+          this.options.send({ type: 'candidates', candidates: { epoch: peer.epoch, list: [candidate] } });
+        }
+      },
       connection: (state) => this.step((now) => this.machine.connection(state, now)),
       gathered: (hasUdp) => {
         if (!hasUdp) {
@@ -238,6 +255,9 @@ export class Session {
 
   private async take(description: Description): Promise<void> {
     const peer = this.peer;
+    if (this.options.kind === 'conference' && description.kind === 'offer') {
+      return; // the media processor never offers
+    }
     if (peer?.signalingState === 'closed' && description.epoch === peer.epoch) {
       // The browser ended it (out of resources, or the app did); no answer can be given on it.
       this.rebuild(peer.epoch + 1);
@@ -247,7 +267,7 @@ export class Session {
       epoch: peer?.epoch ?? -1,
       signalingState: peer?.signalingState ?? 'closed',
       wasStable: peer?.wasStable ?? false,
-      isPolite: !this.options.isCaller,
+      isPolite: !this.options.isCaller && this.options.kind === 'direct',
     });
     const tell = (answer: Description) => this.options.send({ type: 'describe', description: answer });
     if (verdict === 'rebuild') {
@@ -308,6 +328,9 @@ export class Session {
   }
 
   private obey(order: PathOrder): void {
+    if (this.isRetired && order.do !== 'tell') {
+      return;
+    }
     switch (order.do) {
       case 'restart':
         void this.then(() => this.restart()).catch((error) => this.mishap(error));

@@ -1,7 +1,7 @@
 /**
- * Plays the other side's sound, on the chosen speaker.
+ * Plays the others' sound, on the chosen speaker.
  *
- * The element is never put into the page. Where the browser lets sound begin only after a gesture, playing begins with the next one.
+ * The elements are never put into the page. Where the browser lets sound begin only after a gesture, playing begins with the next one.
  */
 
 import type { AudioDeviceInfo } from '../types/device.js';
@@ -11,31 +11,86 @@ type SinkElement = HTMLAudioElement & { setSinkId?: (id: string) => Promise<void
 
 const GESTURES = ['pointerdown', 'keydown', 'touchend'] as const;
 
-/** Plays one call. */
-export class Speaker {
+/** Plays one call: a track between two, all voices of a conference. */
+export class Speakers {
+  private readonly playing: Speaker[] = [];
+  private isSilent = false;
+  private device: AudioDeviceInfo | undefined;
+
+  /** Plays these, in place of those before. Each has an element of its own: browsers play but one track of an element. */
+  setTracks(tracks: readonly MediaStreamTrack[]): void {
+    while (this.playing.length < tracks.length) {
+      const speaker = new Speaker();
+      speaker.silence(this.isSilent);
+      speaker.setDevice(this.device);
+      this.playing.push(speaker);
+    }
+    this.playing.forEach((speaker, index) => speaker.setTrack(tracks[index]));
+  }
+
+  /** Whether nothing is to be heard: incoming audio muted, or the call on hold. */
+  silence(isSilent: boolean): void {
+    this.isSilent = isSilent;
+    this.playing.forEach((speaker) => speaker.silence(isSilent));
+  }
+
+  /** The speaker to use; the system's when it is not said or gone. */
+  setDevice(device: AudioDeviceInfo | undefined): void {
+    this.device = device;
+    this.playing.forEach((speaker) => speaker.setDevice(device));
+  }
+
+  /** Ends it. */
+  close(): void {
+    this.playing.splice(0).forEach((speaker) => speaker.close());
+  }
+}
+
+/** How long the sound before goes on while the next one does not begin, in milliseconds. Lower: gaps; higher: two voices at once. */
+const NEXT_MS = 500;
+
+/** Plays one track. */
+class Speaker {
   private element: SinkElement | undefined;
+  /** What played before, until the next one does. */
+  private before: SinkElement | undefined;
   private isWaiting = false;
   private isSilent = false;
   private sink: string | undefined;
+  private track: MediaStreamTrack | undefined;
   private readonly onGesture = (): void => void this.play();
 
-  /** Plays a track in place of the one before. */
+  /** Plays a track in place of the one before, which goes on until this one is heard. */
   setTrack(track: MediaStreamTrack | undefined): void {
-    if (!track || typeof Audio === 'undefined') {
-      if (this.element) {
-        this.element.srcObject = null;
-      }
+    if (track === this.track) {
       return;
     }
-    this.element ??= this.create();
-    this.element.srcObject = new MediaStream([track]);
+    this.track = track;
+    drop(this.before);
+    this.before = this.element;
+    this.element = undefined;
+    if (!track || typeof Audio === 'undefined') {
+      this.dropBefore();
+      return;
+    }
+    const element = this.create();
+    this.element = element;
+    element.srcObject = new MediaStream([track]);
+    if (this.before) {
+      element.muted = true;
+      const begins = (): void => this.begins(element);
+      element.addEventListener('playing', begins, { once: true });
+      setTimeout(begins, NEXT_MS);
+    }
     void this.play();
   }
 
   /** Whether nothing is to be heard: incoming audio muted, or the call on hold. */
   silence(isSilent: boolean): void {
     this.isSilent = isSilent;
-    if (this.element) {
+    if (this.before) {
+      this.before.muted = isSilent;
+    } else if (this.element) {
       this.element.muted = isSilent;
     }
   }
@@ -43,17 +98,28 @@ export class Speaker {
   /** The speaker to use; the system's when it is not said or gone. */
   setDevice(device: AudioDeviceInfo | undefined): void {
     this.sink = device?.id.replace(/^speaker:/, '');
-    void this.applySink();
+    void this.applySink(this.element);
   }
 
   /** Ends it. */
   close(): void {
     this.stopWaiting();
-    if (this.element) {
-      this.element.pause();
-      this.element.srcObject = null;
-      this.element = undefined;
+    this.dropBefore();
+    drop(this.element);
+    this.element = undefined;
+  }
+
+  /** The next one is heard. */
+  private begins(element: SinkElement): void {
+    if (element === this.element && this.before) {
+      element.muted = this.isSilent;
+      this.dropBefore();
     }
+  }
+
+  private dropBefore(): void {
+    drop(this.before);
+    this.before = undefined;
   }
 
   private create(): SinkElement {
@@ -61,14 +127,13 @@ export class Speaker {
     element.autoplay = true;
     element.muted = this.isSilent;
     element.setAttribute('playsinline', '');
-    this.element = element;
-    void this.applySink();
+    void this.applySink(element);
     return element;
   }
 
-  private async applySink(): Promise<void> {
+  private async applySink(element: SinkElement | undefined): Promise<void> {
     try {
-      await this.element?.setSinkId?.(this.sink === 'default' ? '' : (this.sink ?? ''));
+      await element?.setSinkId?.(this.sink === 'default' ? '' : (this.sink ?? ''));
     } catch {
       // The speaker is gone, or the page may not choose: the system's plays.
     }
@@ -91,5 +156,12 @@ export class Speaker {
       this.isWaiting = false;
       GESTURES.forEach((gesture) => document.removeEventListener(gesture, this.onGesture, true));
     }
+  }
+}
+
+function drop(element: SinkElement | undefined): void {
+  if (element) {
+    element.pause();
+    element.srcObject = null;
   }
 }

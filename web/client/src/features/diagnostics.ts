@@ -1,4 +1,4 @@
-/** User-facing diagnostics of a call: the network's and the devices' troubles, and those of the other side. */
+/** User-facing diagnostics of a call: the network's and the devices' troubles, and those of others. */
 
 import { Emitter, bindMethods, type Listener } from '../emitter.js';
 import { mediaDevices, TROUBLE, type SourceKind, type Trouble } from '../devices/open.js';
@@ -21,6 +21,7 @@ import type {
   UserFacingDiagnosticsFeature,
 } from '../types/features/diagnostics.js';
 import { FeatureOfCall, every } from './feature.js';
+import { senderOf } from './people.js';
 import { Steady, readNetwork, receiveQuality, sendQuality, type NetworkReading } from './network-quality.js';
 import { signsOf } from './signs.js';
 
@@ -32,6 +33,9 @@ const CAMERA_FROZEN_AFTER = 5_000;
 const SILENT_AFTER = 10_000;
 /** From which level on somebody speaks into a muted microphone, 0 to 100. */
 const SPEAKS_FROM = 55;
+
+/** At most this many diagnostics of others are kept: two for each in the largest call, and some. */
+const MAX_DIAGNOSTICS = 1_024;
 
 /** A set of values; only changes are told. */
 class Values<Latest extends object> {
@@ -67,7 +71,12 @@ class Values<Latest extends object> {
   }
 }
 
-/** What the other side says about its network and devices, when it sends it. */
+/** A grade of the media processor, 5 to 1, as a diagnostic. */
+function gradeOf(grade: number): DiagnosticQuality {
+  return grade >= 4 ? DiagnosticQuality.Good : grade === 3 ? DiagnosticQuality.Poor : DiagnosticQuality.Bad;
+}
+
+/** What others say about their networks and devices, when they send it. */
 class OtherSide implements RemoteDiagnostics {
   isSendingDiagnosticsEnabled = false;
   private readonly emitter = new Emitter<{ diagnosticChanged: RemoteParticipantDiagnosticsData }>();
@@ -99,7 +108,12 @@ class OtherSide implements RemoteDiagnostics {
   }
 
   heard(diagnostic: RemoteDiagnostic): void {
-    this.latest = [...this.latest.filter((other) => other.diagnostic !== diagnostic.diagnostic), diagnostic].slice(-32);
+    const isSame = (other: RemoteDiagnostic): boolean =>
+      other.diagnostic === diagnostic.diagnostic && other.participantId === diagnostic.participantId;
+    if (this.latest.find(isSame)?.value === diagnostic.value) {
+      return;
+    }
+    this.latest = [...this.latest.filter((other) => !isSame(other)), diagnostic].slice(-MAX_DIAGNOSTICS);
     this.emitter.emit('diagnosticChanged', { diagnostics: [diagnostic] });
   }
 }
@@ -143,11 +157,12 @@ export class UserFacingDiagnostics extends FeatureOfCall implements UserFacingDi
       }) as Listener<never>);
     }
     this.ends.push(
-      signsOf(this.door).onSign((sign) => {
+      signsOf(this.door).onSign((sign, from) => {
         if (sign.kind === 'diagnostic') {
-          this.heardOther(other, sign.diagnostic, sign.value);
+          this.heardOther(other, sign.diagnostic, sign.value, from);
         }
       }),
+      this.door.room.onChange((what) => what === 'quality' && this.heardQuality(other)),
     );
     this.watchRelays(this.door.peer);
     this.watchDevices();
@@ -161,15 +176,26 @@ export class UserFacingDiagnostics extends FeatureOfCall implements UserFacingDi
     }
   }
 
-  private heardOther(other: OtherSide, diagnostic: string, value: number | boolean): void {
-    const remote = this.call.remoteParticipants[0];
-    const identifier = this.door.remoteIdentifier;
+  /** The media processor sees everybody's network: its grades are their diagnostics, whether they send some or not. */
+  private heardQuality(other: OtherSide): void {
+    for (const { participant, send, receive } of this.door.room.quality) {
+      if (participant !== this.door.participantId) {
+        const told = [['networkSendQuality', send], ['networkReceiveQuality', receive]] as const;
+        told.filter(([, grade]) => grade > 0).forEach(([name, grade]) => this.heardOther(other, name, gradeOf(grade), participant));
+      }
+    }
+  }
+
+  private heardOther(other: OtherSide, diagnostic: string, value: number | boolean, from: string | undefined): void {
+    const identifier = senderOf(this.door, from);
     if (!identifier || !/^[a-zA-Z]{1,64}$/.test(diagnostic)) {
       return;
     }
+    const rawId = rawIdOf(identifier);
+    const remote = this.call.remoteParticipants.find((one) => rawIdOf(one.identifier) === rawId);
     other.heard({
-      participantId: remote?.endpointDetails[0]?.participantId ?? '',
-      rawId: rawIdOf(identifier),
+      participantId: from ?? remote?.endpointDetails[0]?.participantId ?? '',
+      rawId,
       remoteParticipant: { identifier: { ...identifier }, displayName: remote?.displayName },
       diagnostic: diagnostic as NetworkDiagnosticType | MediaDiagnosticType,
       value,

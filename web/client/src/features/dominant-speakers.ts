@@ -1,5 +1,6 @@
-/** Who speaks. In a call of two: the other side, while it is loud enough. */
+/** Who speaks. Between two: the other side, while it is loud enough. In a group call the media processor says it. */
 
+import { identifierOf, rawIdOf } from '../identity.js';
 import type { CallFeatureContext } from '../types/feature.js';
 import type { DominantSpeakersCallFeature, DominantSpeakersInfo } from '../types/features/room.js';
 import { FeatureOfCall, every } from './feature.js';
@@ -22,10 +23,14 @@ export class DominantSpeakers extends FeatureOfCall<{ dominantSpeakersChanged: u
   constructor(context: CallFeatureContext) {
     super(context);
     const stop = every(READ_EVERY, () => this.listen(performance.now()));
-    this.ends.push(stop);
+    this.ends.push(
+      stop,
+      this.door.room.onChange((what) => (what === 'speakers' || what === 'people') && this.follow()),
+    );
+    this.follow();
     this.door.onEnd(() => {
       stop();
-      this.set(false);
+      this.set([]);
     });
   }
 
@@ -33,18 +38,30 @@ export class DominantSpeakers extends FeatureOfCall<{ dominantSpeakersChanged: u
     return this.info;
   }
 
+  private follow(): void {
+    const { isConference, places, speakers } = this.door.room;
+    if (isConference) {
+      const rawIds = speakers.dominant.flatMap((id) => places.find((place) => place.participantId === id && !place.isOwn)?.rawId ?? []);
+      this.set([...new Set(rawIds)]);
+    }
+  }
+
   private listen(now: number): void {
+    if (this.door.room.isConference) {
+      return;
+    }
     const sources = this.door.path === 'connected' ? (this.door.receiver('audio')?.getSynchronizationSources?.() ?? []) : [];
     if (sources.some((source) => (source.audioLevel ?? 0) > SPEAKS_FROM)) {
       this.lastLoud = now;
     }
-    this.set(now - this.lastLoud < SPEAKS_ON);
+    const remote = this.door.remoteIdentifier;
+    this.set(remote && now - this.lastLoud < SPEAKS_ON ? [rawIdOf(remote)] : []);
   }
 
-  private set(speaks: boolean): void {
-    const remote = this.door.remoteIdentifier;
-    if (remote && speaks !== this.info.speakersList.length > 0) {
-      this.info = { speakersList: speaks ? [{ ...remote }] : [], timestamp: new Date() };
+  private set(rawIds: string[]): void {
+    const before = this.info.speakersList.map((identifier) => rawIdOf(identifier));
+    if (before.length !== rawIds.length || before.some((rawId, index) => rawId !== rawIds[index])) {
+      this.info = { speakersList: rawIds.map((rawId) => identifierOf(rawId)), timestamp: new Date() };
       this.emitter.emit('dominantSpeakersChanged');
     }
   }

@@ -58,6 +58,9 @@ export function readSample(
     if (stat.type === 'outbound-rtp' && number(stat.packetsSent) === 0) {
       continue; // prepared, and nothing sent yet
     }
+    if (stat.type === 'inbound-rtp' && number(stat.packetsReceived) === 0) {
+      continue; // a slot that carries nothing
+    }
     const media = mediaOf((stat.mid as string | undefined) ?? null) ?? (stat.kind === 'audio' ? 'audio' : 'video');
     const now = count(stat);
     counters.set(stat.id, now);

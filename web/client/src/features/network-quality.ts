@@ -69,7 +69,8 @@ export function readNetwork(stats: RTCStatsReport, mediaOf: (mid: string | null)
         break;
       case 'outbound-rtp':
         if (mediaOf((stat.mid as string | undefined) ?? null) === 'video' && stat.active !== false) {
-          reading.cameraFrames = number(stat.framesEncoded);
+          // Layers go and come with what others look at; the camera is frozen only when none of them moves.
+          reading.cameraFrames = (reading.cameraFrames ?? 0) + number(stat.framesEncoded);
         }
         break;
       case 'media-source':
@@ -86,12 +87,16 @@ function readInbound(reading: NetworkReading, stat: Stat): void {
   reading.packets += number(stat.packetsReceived);
   reading.lost += Math.max(0, number(stat.packetsLost));
   if (stat.kind === 'audio') {
-    reading.jitterMs = number(stat.jitter) * 1000;
-    reading.jitterBufferDelayMs = number(stat.jitterBufferDelay) * 1000;
-    reading.jitterBufferCount = number(stat.jitterBufferEmittedCount);
+    // Of several voices the worst counts for jitter; lines that carry none play silence and say nothing of the network.
+    if (stat.packetsReceived === 0) {
+      return;
+    }
+    reading.jitterMs = Math.max(reading.jitterMs, number(stat.jitter) * 1000);
+    reading.jitterBufferDelayMs += number(stat.jitterBufferDelay) * 1000;
+    reading.jitterBufferCount += number(stat.jitterBufferEmittedCount);
     // Silence that was made up is no harm: nobody hears it.
-    reading.concealed = number(stat.concealedSamples) - number(stat.silentConcealedSamples);
-    reading.samples = number(stat.totalSamplesReceived);
+    reading.concealed += number(stat.concealedSamples) - number(stat.silentConcealedSamples);
+    reading.samples += number(stat.totalSamplesReceived);
   }
 }
 

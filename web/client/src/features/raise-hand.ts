@@ -1,11 +1,12 @@
-/** Hands that are up. */
+/** Hands that are up. Between two the sides tell each other; in a group call the exchange keeps them, in the order in which they went up. */
 
 import { CallingError, ErrorCodes } from '../errors.js';
-import { rawIdOf } from '../identity.js';
+import { identifierOf, rawIdOf } from '../identity.js';
 import type { CallFeatureContext } from '../types/feature.js';
 import type { RaiseHandCallFeature, RaisedHand, RaisedHandChangedEvent } from '../types/features/room.js';
 import type { CommunicationIdentifier, CommunicationIdentifierKind } from '../types/identifier.js';
 import { FeatureOfCall } from './feature.js';
+import { placesOf, rawIdsBy } from './people.js';
 import { signsOf } from './signs.js';
 
 interface HandEvents {
@@ -13,7 +14,7 @@ interface HandEvents {
   loweredHandEvent: RaisedHandChangedEvent;
 }
 
-/** Raising one's hand, and seeing the other's. */
+/** Raising one's hand, and seeing those of others. */
 export class RaiseHand extends FeatureOfCall<HandEvents> implements RaiseHandCallFeature {
   readonly name = 'RaiseHand';
   /** In the order in which they went up. */
@@ -24,6 +25,9 @@ export class RaiseHand extends FeatureOfCall<HandEvents> implements RaiseHandCal
     const signs = signsOf(this.door);
     this.ends.push(
       signs.onSign((sign) => {
+        if (this.door.room.isGroup) {
+          return;
+        }
         if (sign.kind === 'hand') {
           this.put(this.door.remoteIdentifier, sign.up);
         } else if (sign.kind === 'lowerHand') {
@@ -31,26 +35,39 @@ export class RaiseHand extends FeatureOfCall<HandEvents> implements RaiseHandCal
         }
       }),
       signs.onConnection(() => {
-        if (this.isUp(this.door.localIdentifier)) {
+        if (!this.door.room.isGroup && this.isUp(this.door.localIdentifier)) {
           signs.say({ kind: 'hand', up: true });
         }
       }),
+      this.door.room.onChange((what) => what === 'people' && this.follow()),
     );
+    this.follow();
   }
 
   async raiseHand(): Promise<void> {
-    if (this.put(this.door.localIdentifier, true)) {
+    if (this.door.room.isGroup) {
+      await this.door.room.ask({ type: 'raiseHand', raised: true });
+    } else if (this.put(this.door.localIdentifier, true)) {
       signsOf(this.door).say({ kind: 'hand', up: true });
     }
   }
 
   async lowerHand(): Promise<void> {
-    if (this.put(this.door.localIdentifier, false)) {
+    if (this.door.room.isGroup) {
+      await this.door.room.ask({ type: 'raiseHand', raised: false });
+    } else if (this.put(this.door.localIdentifier, false)) {
       signsOf(this.door).say({ kind: 'hand', up: false });
     }
   }
 
   async lowerHands(participants: CommunicationIdentifier[]): Promise<void> {
+    if (this.door.room.isGroup) {
+      const places = participants.length > 0 ? placesOf(this.door, participants) : [];
+      if (places.length > 0) {
+        await this.door.room.ask({ type: 'lowerHands', participants: places });
+      }
+      return;
+    }
     for (const participant of participants) {
       const rawId = rawIdOf(participant);
       if (this.door.localIdentifier && rawIdOf(this.door.localIdentifier) === rawId) {
@@ -64,6 +81,10 @@ export class RaiseHand extends FeatureOfCall<HandEvents> implements RaiseHandCal
   }
 
   async lowerAllHands(): Promise<void> {
+    if (this.door.room.isGroup) {
+      await this.door.room.ask({ type: 'lowerHands' });
+      return;
+    }
     await this.lowerHand();
     if (this.isUp(this.door.remoteIdentifier)) {
       signsOf(this.door).say({ kind: 'lowerHand' });
@@ -72,6 +93,20 @@ export class RaiseHand extends FeatureOfCall<HandEvents> implements RaiseHandCal
 
   getRaisedHands(): RaisedHand[] {
     return this.hands.map((identifier, index) => ({ identifier: { ...identifier }, order: index + 1 }));
+  }
+
+  /** Brings the hands to what the exchange says. */
+  private follow(): void {
+    if (!this.door.room.isGroup) {
+      return;
+    }
+    const up = rawIdsBy(this.door, (place) => place.handRaised);
+    const before = this.hands;
+    this.hands = up.map((rawId) => identifierOf(rawId));
+    const isIn = (list: CommunicationIdentifierKind[], one: CommunicationIdentifierKind): boolean =>
+      list.some((other) => rawIdOf(other) === rawIdOf(one));
+    before.filter((one) => !isIn(this.hands, one)).forEach((one) => this.emitter.emit('loweredHandEvent', { identifier: { ...one } }));
+    this.hands.filter((one) => !isIn(before, one)).forEach((one) => this.emitter.emit('raisedHandEvent', { identifier: { ...one } }));
   }
 
   private isUp(identifier: CommunicationIdentifierKind | undefined): boolean {

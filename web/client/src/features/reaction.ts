@@ -3,21 +3,23 @@
 import { CallingError, ErrorCodes } from '../errors.js';
 import type { CallFeatureContext } from '../types/feature.js';
 import type { Reaction as ReactionType, ReactionCallFeature, ReactionEventPayload, ReactionMessage } from '../types/features/room.js';
+import type { CommunicationIdentifierKind } from '../types/identifier.js';
 import { FeatureOfCall } from './feature.js';
+import { senderOf } from './people.js';
 import { signsOf } from './signs.js';
 
 const REACTIONS: readonly string[] = ['like', 'heart', 'laugh', 'surprised', 'applause'] satisfies ReactionType[];
 
-/** Sends reactions and shows those of the other side. */
+/** Sends reactions and shows those of others. */
 export class Reaction extends FeatureOfCall<{ reaction: ReactionEventPayload }> implements ReactionCallFeature {
   readonly name = 'Reaction';
 
   constructor(context: CallFeatureContext) {
     super(context);
     this.ends.push(
-      signsOf(this.door).onSign((sign) => {
-        if (sign.kind === 'reaction' && REACTIONS.includes(sign.reaction) && this.door.remoteIdentifier) {
-          this.tell(sign.reaction as ReactionType, true);
+      signsOf(this.door).onSign((sign, from) => {
+        if (sign.kind === 'reaction' && REACTIONS.includes(sign.reaction)) {
+          this.tell(sign.reaction as ReactionType, senderOf(this.door, from));
         }
       }),
     );
@@ -32,11 +34,10 @@ export class Reaction extends FeatureOfCall<{ reaction: ReactionEventPayload }> 
       throw new CallingError(ErrorCodes.wrongState, 'Reactions need a connected call.');
     }
     signsOf(this.door).say({ kind: 'reaction', reaction });
-    this.tell(reaction, false);
+    this.tell(reaction, this.door.localIdentifier);
   }
 
-  private tell(reactionType: ReactionType, isRemote: boolean): void {
-    const identifier = isRemote ? this.door.remoteIdentifier : this.door.localIdentifier;
+  private tell(reactionType: ReactionType, identifier: CommunicationIdentifierKind | undefined): void {
     if (identifier) {
       this.emitter.emit('reaction', { identifier: { ...identifier }, reactionMessage: { reactionType } });
     }

@@ -1,9 +1,12 @@
-/** Text that the other side sees while it is typed. */
+/** Text that others see while it is typed. */
 
 import { CallingError, ErrorCodes } from '../errors.js';
+import { rawIdOf } from '../identity.js';
 import type { CallFeatureContext } from '../types/feature.js';
 import type { RealTimeTextFeature, RealTimeTextInfo } from '../types/features/room.js';
+import type { CommunicationIdentifierKind } from '../types/identifier.js';
 import { FeatureOfCall } from './feature.js';
+import { senderOf } from './people.js';
 import { signsOf } from './signs.js';
 
 /** The longest text of one line, in characters. */
@@ -19,9 +22,9 @@ export class RealTimeText extends FeatureOfCall<{ realTimeTextReceived: RealTime
   constructor(context: CallFeatureContext) {
     super(context);
     this.ends.push(
-      signsOf(this.door).onSign((sign) => {
+      signsOf(this.door).onSign((sign, from) => {
         if (sign.kind === 'text') {
-          this.tell(sign.sequence, sign.text.slice(0, LONGEST), sign.final, false);
+          this.tell(sign.sequence, sign.text.slice(0, LONGEST), sign.final, senderOf(this.door, from));
         }
       }),
     );
@@ -35,22 +38,28 @@ export class RealTimeText extends FeatureOfCall<{ realTimeTextReceived: RealTime
       throw new CallingError(ErrorCodes.wrongState, 'Real-time text needs a connected call.');
     }
     signsOf(this.door).say({ kind: 'text', sequence: this.sequence, text, final: finalized });
-    this.tell(this.sequence, text, finalized, true);
+    this.tell(this.sequence, text, finalized, this.door.localIdentifier, true);
     if (finalized) {
       this.sequence += 1;
     }
   }
 
-  private tell(sequenceId: number, text: string, isFinal: boolean, isLocal: boolean): void {
-    const identifier = isLocal ? this.door.localIdentifier : this.door.remoteIdentifier;
-    const displayName = isLocal ? undefined : this.call.remoteParticipants[0]?.displayName;
+  private tell(
+    sequenceId: number,
+    text: string,
+    isFinal: boolean,
+    identifier: CommunicationIdentifierKind | undefined,
+    isLocal = false,
+  ): void {
+    const rawId = identifier && rawIdOf(identifier);
+    const displayName = isLocal ? undefined : this.call.remoteParticipants.find((one) => rawIdOf(one.identifier) === rawId)?.displayName;
     const updatedTimestamp = new Date();
-    const key = `${isLocal}:${sequenceId}`;
+    const key = `${isLocal}:${rawId}:${sequenceId}`;
     const receivedTimestamp = this.began.get(key) ?? updatedTimestamp;
-    // One line is open per side.
+    // One line is open for each person; of many people the oldest lines are kept.
     if (isFinal) {
       this.began.delete(key);
-    } else if (this.began.size < 16) {
+    } else if (this.began.size < 512) {
       this.began.set(key, receivedTimestamp);
     }
     this.emitter.emit('realTimeTextReceived', {

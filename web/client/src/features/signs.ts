@@ -1,13 +1,15 @@
 /**
- * Small signs between the two sides of a call: raised hands, reactions, typed text, spotlights, diagnostics.
+ * Small signs between the people in a call: raised hands, reactions, typed text, spotlights, diagnostics.
  *
- * They travel from peer to peer, on a data channel of their own that each side opens for what it says. Whoever keeps a state
- * says it again on every new connection, so that a reload of either page loses nothing.
+ * Between two they travel from peer to peer, on a data channel of their own that each side opens for what it says. Whoever keeps a state
+ * says it again on every new connection, so that a reload of either page loses nothing. In a group call they are messages to everybody
+ * through the media processor; the states of hands and spotlights are kept by the exchange.
  */
 
 import { takeEarly } from '../call/early.js';
 import type { CallDoor } from '../call/peer-door.js';
 import type { Disposer } from '../emitter.js';
+import { readFrame, signsSender, writeFrame, writeSignsLabel } from './data-frame.js';
 
 /** Label of the data channel. */
 export const LABEL = 'signs';
@@ -27,34 +29,43 @@ export type Sign =
   | { kind: 'spotlight'; ids: string[] }
   | { kind: 'diagnostic'; diagnostic: string; value: number | boolean };
 
+/** Hears signs; `from`: whose device it was, in a group call. */
+export type SignListener = (sign: Sign, from: string | undefined) => void;
+
 /** One conversation of signs per call. */
 export class Signs {
-  private readonly open = new Set<RTCDataChannel>();
+  /** Channels to say something on, newest last, and whether they lead to the media processor. */
+  private readonly open = new Map<RTCDataChannel, boolean>();
   private readonly waiting: string[] = [];
-  private readonly listeners = new Set<(sign: Sign) => void>();
+  private sequence = 0;
+  private readonly listeners = new Set<SignListener>();
   private readonly greeters = new Set<() => void>();
   /** The last sign of each kind that tells a state: a feature that is made late must know. */
   private readonly states = new Map<Sign['kind'], Sign>();
 
   constructor(door: CallDoor) {
     const ends = [
-      door.openDataChannel(LABEL, { ordered: true }, (channel) => this.opened(channel)),
-      door.onDataChannel((channel) => {
-        if (channel.label === LABEL) {
-          takeEarly(channel).forEach((data) => this.received(data));
-          channel.addEventListener('message', (event) => this.received(event.data));
-        }
-      }),
+      door.openDataChannel(LABEL, { ordered: true }, (channel) => this.opened(channel, false)),
+      door.onDataChannel((channel) => this.arrived(channel)),
+      door.room.onChange(() => confer()),
     ];
+    let hasConferred = false;
+    const confer = (): void => {
+      if (door.room.isConference && !hasConferred) {
+        hasConferred = true;
+        ends.push(door.openDataChannel(writeSignsLabel(Date.now()), { ordered: true }, (channel) => door.room.isConference && this.opened(channel, true)));
+      }
+    };
+    confer();
     door.onEnd(() => ends.forEach((end) => end()));
   }
 
   /** Says something; waits for the connection. */
   say(sign: Sign): void {
     const text = JSON.stringify(sign);
-    const channel = [...this.open].find((candidate) => candidate.readyState === 'open');
+    const [channel, isConference] = [...this.open].reverse().find(([candidate]) => candidate.readyState === 'open') ?? [];
     if (channel) {
-      channel.send(text);
+      this.send(channel, isConference === true, text);
       return;
     }
     this.waiting.push(text);
@@ -64,8 +75,8 @@ export class Signs {
   }
 
   /** Hears what the other side says; at once what it said of its state. */
-  onSign(listener: (sign: Sign) => void): Disposer {
-    this.states.forEach((sign) => listener(sign));
+  onSign(listener: SignListener): Disposer {
+    this.states.forEach((sign) => listener(sign, undefined));
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);
   }
@@ -76,12 +87,12 @@ export class Signs {
     return () => this.greeters.delete(greeter);
   }
 
-  private opened(channel: RTCDataChannel): void {
-    this.open.add(channel);
+  private opened(channel: RTCDataChannel, isConference: boolean): void {
+    this.open.set(channel, isConference);
     channel.addEventListener('close', () => this.open.delete(channel));
     const ready = (): void => {
       this.greeters.forEach((greet) => greet());
-      this.waiting.splice(0).forEach((text) => channel.send(text));
+      this.waiting.splice(0).forEach((text) => this.send(channel, isConference, text));
     };
     if (channel.readyState === 'open') {
       ready();
@@ -90,13 +101,34 @@ export class Signs {
     }
   }
 
-  private received(data: unknown): void {
+  private send(channel: RTCDataChannel, isConference: boolean, text: string): void {
+    if (isConference) {
+      channel.send(writeFrame(this.sequence++, [], new TextEncoder().encode(text)));
+    } else {
+      channel.send(text);
+    }
+  }
+
+  private arrived(channel: RTCDataChannel): void {
+    const sender = signsSender(channel.label);
+    if (channel.label !== LABEL && !sender) {
+      return;
+    }
+    const hear = (data: unknown): void => {
+      const said = sender ? readFrame(data)?.data : data;
+      this.received(said instanceof Uint8Array ? new TextDecoder().decode(said) : said, sender);
+    };
+    takeEarly(channel).forEach(hear);
+    channel.addEventListener('message', (event) => hear(event.data));
+  }
+
+  private received(data: unknown, from: string | undefined): void {
     const sign = parse(data);
     if (sign) {
-      if (sign.kind === 'hand' || sign.kind === 'spotlight') {
+      if (from === undefined && (sign.kind === 'hand' || sign.kind === 'spotlight')) {
         this.states.set(sign.kind, sign);
       }
-      [...this.listeners].forEach((listener) => listener(sign));
+      [...this.listeners].forEach((listener) => listener(sign, from));
     }
   }
 }

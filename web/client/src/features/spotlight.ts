@@ -1,4 +1,4 @@
-/** Who stands in the light, agreed between both sides: the last word counts. */
+/** Who stands in the light. Between two, agreed between both sides: the last word counts. In a group call the exchange keeps it. */
 
 import { CallingError, ErrorCodes } from '../errors.js';
 import { identifierOf, rawIdOf } from '../identity.js';
@@ -6,6 +6,7 @@ import type { CallFeatureContext } from '../types/feature.js';
 import type { SpotlightCallFeature, SpotlightedParticipant } from '../types/features/room.js';
 import type { CommunicationIdentifier } from '../types/identifier.js';
 import { FeatureOfCall } from './feature.js';
+import { placesOf, rawIdsBy } from './people.js';
 import { signsOf } from './signs.js';
 
 type Spotlighted = SpotlightedParticipant;
@@ -24,34 +25,55 @@ export class Spotlight
     const signs = signsOf(this.door);
     this.ends.push(
       signs.onSign((sign) => {
-        if (sign.kind === 'spotlight') {
+        if (sign.kind === 'spotlight' && !this.door.room.isGroup) {
           this.set(sign.ids.filter((id) => this.isHere(id)));
         }
       }),
       signs.onConnection(() => {
-        if (this.ids.length > 0) {
+        if (this.ids.length > 0 && !this.door.room.isGroup) {
           signs.say({ kind: 'spotlight', ids: this.ids });
         }
       }),
+      this.door.room.onChange((what) => what === 'people' && this.follow()),
     );
+    this.follow();
   }
 
   async startSpotlight(participants?: CommunicationIdentifier[]): Promise<void> {
+    if (this.door.room.isGroup) {
+      await this.door.room.ask({ type: 'spotlight', participants: placesOf(this.door, participants), on: true });
+      return;
+    }
     const wanted = this.idsOf(participants);
     this.agree([...this.ids, ...wanted.filter((id) => !this.ids.includes(id))]);
   }
 
   async stopSpotlight(participants?: CommunicationIdentifier[]): Promise<void> {
+    if (this.door.room.isGroup) {
+      await this.door.room.ask({ type: 'spotlight', participants: placesOf(this.door, participants), on: false });
+      return;
+    }
     const unwanted = this.idsOf(participants);
     this.agree(this.ids.filter((id) => !unwanted.includes(id)));
   }
 
   async stopAllSpotlight(): Promise<void> {
+    if (this.door.room.isGroup) {
+      await this.door.room.ask({ type: 'spotlight', on: false });
+      return;
+    }
     this.agree([]);
   }
 
   getSpotlightedParticipants(): Spotlighted[] {
     return this.ids.map((id, index) => ({ identifier: identifierOf(id), order: index + 1 }));
+  }
+
+  /** Brings the list to what the exchange says. */
+  private follow(): void {
+    if (this.door.room.isGroup) {
+      this.set(rawIdsBy(this.door, (place) => (place.isSpotlighted ? 0 : undefined)));
+    }
   }
 
   private idsOf(participants: CommunicationIdentifier[] | undefined): string[] {

@@ -12,12 +12,20 @@ interface RemoteVideoEvents {
   sizeChanged: undefined;
 }
 
-/** What views of the stream hear. */
+/** What views of the stream, and its call, hear. */
 interface ViewEvents {
   track: MediaStreamTrack | undefined;
   available: boolean;
+  /** The size at which it is shown changed, or whether it is. */
+  shown: undefined;
   end: undefined;
 }
+
+/** What somebody who takes the raw stream gets, in pixels: nobody knows what for. */
+const RAW_SIZE: StreamSize = Object.freeze({ width: 1280, height: 720 });
+
+/** How long a raw stream waits for a slot of a conference, in milliseconds: as long as views wait for a frame. */
+const SLOT_TIMEOUT = 20_000;
 
 /**
  * After how long without a frame a shown camera counts as not receiving, in milliseconds (B-NET-3: a freeze of cameras is 5 s).
@@ -37,6 +45,8 @@ export class RemoteVideo implements RemoteVideoStream, RemoteVideoDoor {
   private isOver = false;
   private dimensions: StreamSize = Object.freeze({ width: 0, height: 0 });
   private frozenTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Sizes at which views show it, in pixels of the device; zeros while a view does not know its own. */
+  private readonly shows = new Map<object, StreamSize>();
 
   constructor(
     readonly id: number,
@@ -67,15 +77,27 @@ export class RemoteVideo implements RemoteVideoStream, RemoteVideoDoor {
     return this.track;
   }
 
-  /** The picture as a stream. Rejects (43200) while the other side sends none. */
+  /** The largest size at which it is shown; zeros while no view knows its own; `undefined` while nobody looks. */
+  get shownAt(): StreamSize | undefined {
+    const sizes = [...this.shows.values()];
+    return sizes.reduce<StreamSize | undefined>(
+      (largest, size) => (largest && largest.width * largest.height >= size.width * size.height ? largest : size),
+      undefined,
+    );
+  }
+
+  /**
+   * The picture as a stream, the same one for the whole call. In a conference it is asked for from then on, and waited for.
+   *
+   * Rejects: 43200 while the other side sends none, 43203 when none comes.
+   */
   async getMediaStream(): Promise<MediaStream> {
-    if (!this.available || !this.track) {
-      throw new CallingError(
-        this.isOver ? ErrorCodes.renderNoLongerAvailable : ErrorCodes.renderNotAvailable,
-        'The other side does not send this stream; wait for isAvailable.',
-      );
+    if (!this.available) {
+      throw this.missing();
     }
-    this.media ??= new MediaStream([this.track]);
+    this.shownBy(this, RAW_SIZE);
+    const track = this.track ?? (await this.nextTrack());
+    this.media ??= new MediaStream([track]);
     return this.media;
   }
 
@@ -112,6 +134,9 @@ export class RemoteVideo implements RemoteVideoStream, RemoteVideoDoor {
       return;
     }
     this.available = value;
+    if (!value) {
+      this.shownBy(this, undefined);
+    }
     this.emitter.emit('isAvailableChanged');
     this.views.emit('available', value);
     this.trackChanged();
@@ -125,8 +150,22 @@ export class RemoteVideo implements RemoteVideoStream, RemoteVideoDoor {
     this.setTrack(undefined);
     this.isOver = true;
     clearTimeout(this.frozenTimer);
+    this.shows.clear();
     this.views.emit('end');
     this.views.clear();
+  }
+
+  /** For views: how large one shows it, in pixels of the device; zeros while it does not know; `undefined` when it does no more. */
+  shownBy(view: object, size: StreamSize | undefined): void {
+    const before = this.shows.get(view);
+    if (size && !this.isOver) {
+      this.shows.set(view, size);
+    } else {
+      this.shows.delete(view);
+    }
+    if (before?.width !== size?.width || before?.height !== size?.height) {
+      this.views.emit('shown');
+    }
   }
 
   /** For views: hears of tracks, availability and the end. */
@@ -153,6 +192,33 @@ export class RemoteVideo implements RemoteVideoStream, RemoteVideoDoor {
   /** For views: nobody looks any more, so that missing frames mean nothing. */
   unwatched(): void {
     clearTimeout(this.frozenTimer);
+  }
+
+  /** The track that a slot gives next. */
+  private nextTrack(): Promise<MediaStreamTrack> {
+    return new Promise((resolve, reject) => {
+      const ends: Disposer[] = [];
+      const done = (settle: () => void): void => {
+        ends.splice(0).forEach((end) => end());
+        settle();
+      };
+      const timer = setTimeout(
+        () => done(() => reject(new CallingError(ErrorCodes.renderNoFrames, 'The picture did not come in time.'))),
+        SLOT_TIMEOUT,
+      );
+      ends.push(
+        () => clearTimeout(timer),
+        this.watch('track', (track) => track && done(() => resolve(track))),
+        this.watch('available', (isAvailable) => !isAvailable && done(() => reject(this.missing()))),
+      );
+    });
+  }
+
+  private missing(): CallingError {
+    return new CallingError(
+      this.isOver ? ErrorCodes.renderNoLongerAvailable : ErrorCodes.renderNotAvailable,
+      'The other side does not send this stream; wait for isAvailable.',
+    );
   }
 
   private looksFrozen(): void {

@@ -72,7 +72,10 @@ function isRemote(stream: unknown): stream is RemoteVideo {
 /** One picture in the page. Fills its parent. */
 class RendererView implements VideoStreamRendererView {
   readonly target: HTMLElement;
-  readonly video: HTMLVideoElement;
+  /** The element that shows; another one after each change of tracks. */
+  video: HTMLVideoElement;
+  /** Plays the next track until it has a frame. */
+  private next: HTMLVideoElement | undefined;
   private mode: ScalingMode;
   private readonly ends: Disposer[] = [];
   private isDisposed = false;
@@ -86,18 +89,7 @@ class RendererView implements VideoStreamRendererView {
     this.mode = scalingMode;
     this.target = document.createElement('div');
     Object.assign(this.target.style, { width: '100%', height: '100%', overflow: 'hidden' });
-    this.video = document.createElement('video');
-    this.video.muted = true;
-    this.video.autoplay = true;
-    this.video.playsInline = true;
-    this.video.disablePictureInPicture = true;
-    Object.assign(this.video.style, {
-      width: '100%',
-      height: '100%',
-      display: 'block',
-      objectFit: FITS[scalingMode] ?? 'contain',
-      transform: isMirrored ? 'scaleX(-1)' : '',
-    });
+    this.video = this.createVideo();
     this.target.append(this.video);
     bindMethods(this);
   }
@@ -111,7 +103,7 @@ class RendererView implements VideoStreamRendererView {
       throw new CallingError(ErrorCodes.badArgument, 'A scaling mode is Stretch, Crop or Fit.');
     }
     this.mode = scalingMode;
-    this.video.style.objectFit = FITS[scalingMode];
+    [this.video, this.next].forEach((video) => video && (video.style.objectFit = FITS[scalingMode]));
   }
 
   dispose(): void {
@@ -122,6 +114,7 @@ class RendererView implements VideoStreamRendererView {
     this.abort?.(new CallingError(ErrorCodes.rendererDisposedMeanwhile, 'The view was disposed before the first frame.'));
     this.ends.splice(0).forEach((end) => end());
     this.video.srcObject = null;
+    this.dropNext();
     this.target.remove();
     this.onDispose();
   }
@@ -149,17 +142,82 @@ class RendererView implements VideoStreamRendererView {
     }
     this.ends.push(stream.watch('track', (track) => this.show(track)));
     this.ends.push(() => stream.unwatched());
+    this.tellSize(stream);
     this.show(stream.currentTrack);
     await this.firstFrame(stream);
     this.countFrames(stream);
   }
 
-  private show(track: MediaStreamTrack | undefined): void {
-    this.video.srcObject = track ? new MediaStream([track]) : null;
-    if (track) {
-      // Rejected when another source came meanwhile; the element then plays that.
-      void this.video.play().catch(() => undefined);
+  /**
+   * Tells the stream how large it is shown: a conference sends what fits, and nothing to a view that is hidden.
+   *
+   * Before a view is in the page nobody knows; it counts as one of a likely size.
+   */
+  private tellSize(stream: RemoteVideo): void {
+    stream.shownBy(this, { width: 0, height: 0 });
+    this.ends.push(() => stream.shownBy(this, undefined));
+    if (typeof ResizeObserver === 'undefined') {
+      return;
     }
+    const observer = new ResizeObserver(() => {
+      const { clientWidth, clientHeight, isConnected } = this.target;
+      const scale = globalThis.devicePixelRatio || 1;
+      const size = { width: Math.round(clientWidth * scale), height: Math.round(clientHeight * scale) };
+      const isHidden = isConnected && (size.width === 0 || size.height === 0);
+      stream.shownBy(this, isHidden ? undefined : isConnected ? size : { width: 0, height: 0 });
+    });
+    observer.observe(this.target);
+    this.ends.push(() => observer.disconnect());
+  }
+
+  private show(track: MediaStreamTrack | undefined): void {
+    this.dropNext();
+    if (track && this.video.srcObject && this.video.videoWidth > 0) {
+      this.showNext(track);
+    } else {
+      play(this.video, track);
+    }
+  }
+
+  /** The picture stays until the next one has a frame: a call that moves, or a slot that changes, is not seen. */
+  private showNext(track: MediaStreamTrack): void {
+    const next = this.createVideo();
+    this.next = next;
+    const hasFrame = (): void => {
+      if (this.next === next) {
+        const before = this.video;
+        this.next = undefined;
+        this.video = next;
+        before.replaceWith(next);
+        before.srcObject = null;
+        this.ofFrames?.();
+      }
+    };
+    next.addEventListener('loadeddata', hasFrame, { once: true });
+    play(next, track);
+  }
+
+  private dropNext(): void {
+    if (this.next) {
+      this.next.srcObject = null;
+      this.next = undefined;
+    }
+  }
+
+  private createVideo(): HTMLVideoElement {
+    const video = document.createElement('video');
+    video.muted = true;
+    video.autoplay = true;
+    video.playsInline = true;
+    video.disablePictureInPicture = true;
+    Object.assign(video.style, {
+      width: '100%',
+      height: '100%',
+      display: 'block',
+      objectFit: FITS[this.mode] ?? 'contain',
+      transform: this.isMirrored ? 'scaleX(-1)' : '',
+    });
+    return video;
   }
 
   private firstFrame(stream: RemoteVideo): Promise<void> {
@@ -198,19 +256,39 @@ class RendererView implements VideoStreamRendererView {
 
   /** Tells the stream of every frame that is shown. */
   private countFrames(stream: RemoteVideo): void {
-    const told = (): void => stream.sawFrame(this.video.videoWidth, this.video.videoHeight);
-    told();
-    this.video.addEventListener('resize', told);
-    if (typeof this.video.requestVideoFrameCallback === 'function') {
-      const each = (): void => {
-        if (!this.isDisposed) {
-          told();
-          this.video.requestVideoFrameCallback(each);
+    const count = (): void => {
+      const { video } = this;
+      const told = (): void => {
+        if (video === this.video) {
+          stream.sawFrame(video.videoWidth, video.videoHeight);
         }
       };
-      this.video.requestVideoFrameCallback(each);
-    } else {
-      this.video.addEventListener('timeupdate', told);
-    }
+      told();
+      video.addEventListener('resize', told);
+      if (typeof video.requestVideoFrameCallback === 'function') {
+        const each = (): void => {
+          if (!this.isDisposed && video === this.video) {
+            told();
+            video.requestVideoFrameCallback(each);
+          }
+        };
+        video.requestVideoFrameCallback(each);
+      } else {
+        video.addEventListener('timeupdate', told);
+      }
+    };
+    count();
+    this.ofFrames = count;
+  }
+
+  /** Counts the frames of the element that shows now. */
+  private ofFrames: (() => void) | undefined;
+}
+
+function play(video: HTMLVideoElement, track: MediaStreamTrack | undefined): void {
+  video.srcObject = track ? new MediaStream([track]) : null;
+  if (track) {
+    // Rejected when another source came meanwhile; the element then plays that.
+    void video.play().catch(() => undefined);
   }
 }

@@ -37,9 +37,14 @@ export interface RoomCallLocator {
 }
 export type RoomLocator = RoomCallLocator;
 
+/** How a group call is received: each sender's streams, one mixed sound and one composed picture, or as the exchange chooses. */
+export type ReceiveMode = 'auto' | 'forwarded' | 'mixed';
+
 export interface JoinCallOptions {
   videoOptions?: VideoOptions;
   audioOptions?: AudioOptions;
+  /** Ours, not the vendor's: see `Conference`. Each sender's streams when absent. */
+  receive?: ReceiveMode;
 }
 
 export type xHeader = { key: string; value: string };

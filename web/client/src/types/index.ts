@@ -24,6 +24,7 @@ export type * from './features/capabilities.js';
 export type * from './features/survey.js';
 export type * from './features/effects.js';
 export type * from './features/meeting.js';
+export type * from './features/conference.js';
 export type {
   IncomingAudioMediaStats,
   IncomingScreenShareMediaStats,

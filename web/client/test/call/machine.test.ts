@@ -68,6 +68,35 @@ test('after a reload the hold of this side is what the exchange says', () => {
   assert.equal(CallMachine.restored(view({ state: 'RemoteHold' })).state, 'RemoteHold');
 });
 
+test('in a group nobody else can hold the call, and the exchange says when it is connected', () => {
+  const machine = new CallMachine();
+  machine.handle({ on: 'begun' });
+  machine.handle({ on: 'grouped' });
+  machine.handle({ on: 'told', state: 'Connected' });
+  assert.equal(machine.state, 'Connected');
+  machine.handle({ on: 'remote', state: 'Hold' });
+  machine.handle({ on: 'told', state: 'RemoteHold' });
+  assert.equal(machine.state, 'Connected');
+  machine.handle({ on: 'hold' });
+  assert.deepEqual([machine.state, machine.isMediaAllowed], ['LocalHold', false]);
+});
+
+test('a call that becomes a group call while the other side holds goes on', () => {
+  const machine = talking();
+  machine.handle({ on: 'remote', state: 'Hold' });
+  machine.handle({ on: 'grouped' });
+  assert.equal(machine.state, 'Connected');
+});
+
+test('who waits in a lobby is not connected, and then is', () => {
+  const machine = new CallMachine();
+  machine.handle({ on: 'begun' });
+  machine.handle({ on: 'told', state: 'InLobby' });
+  assert.equal(machine.state, 'InLobby');
+  machine.handle({ on: 'told', state: 'Connected' });
+  assert.equal(machine.state, 'Connected');
+});
+
 const stable: NegotiationState = { epoch: 1, signalingState: 'stable', wasStable: true, isPolite: false };
 const describe = (kind: Description['kind'], epoch: number): Description => ({ kind, epoch, sdp: '' });
 

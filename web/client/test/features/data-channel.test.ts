@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MAX_MESSAGE, MAX_QUEUED, SILENCE, parseLabel, rateOf, writeLabel } from '../../src/features/data-channel.js';
+import { MAX_MESSAGE, parseLabel, writeLabel } from '../../src/features/data-frame.js';
+import { rateOf } from '../../src/features/data-rate.js';
+import { SILENCE } from '../../src/features/data-receiver.js';
+import { MAX_QUEUED } from '../../src/features/data-sender.js';
 import { Features } from '../../src/features/index.js';
 import type { DataChannelReceiver } from '../../src/types/index.js';
 import { ANN, BEN, feature, twoDoors } from './fake-door.js';

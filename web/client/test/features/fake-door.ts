@@ -1,10 +1,12 @@
 /** Doors of calls without calls: two sides whose data channels meet in memory. */
 
-import type { CallDoor, Media, MediaPath, TransferGoal, TransferNews } from '../../src/call/peer-door.js';
+import type { CallDoor, Media, MediaPath, Place, RoomDoor, TransferGoal, TransferNews } from '../../src/call/peer-door.js';
 import type { Disposer } from '../../src/emitter.js';
 import { identifierOf } from '../../src/identity.js';
+import { RemoteVideo } from '../../src/streams/remote-video-stream.js';
 import type { Call } from '../../src/types/call.js';
 import type { CallFeature, CallFeatureFactory } from '../../src/types/feature.js';
+import type { ParticipantQuality, Receives, Signal } from '../../src/wire.js';
 
 export const ANN = '8:acs:resource_ann';
 export const BEN = '8:acs:resource_ben';
@@ -41,6 +43,42 @@ export class FakeChannel extends EventTarget {
   }
 }
 
+type What = 'people' | 'speakers' | 'quality' | 'mode';
+
+/** A room whose people a test puts there. */
+export class FakeRoom implements RoomDoor {
+  isGroup = false;
+  isConference = false;
+  role = 'Presenter' as const;
+  places: Place[] = [];
+  speakers: { dominant: string[]; speaking: string[] } = { dominant: [], speaking: [] };
+  quality: ParticipantQuality[] = [];
+  mode: Receives | undefined;
+  readonly composition = new RemoteVideo(0, 'Video');
+  readonly asked: Signal[] = [];
+  private readonly listeners = new Set<(what: What) => void>();
+
+  onChange(listener: (what: What) => void): Disposer {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  async ask(signal: Signal): Promise<void> {
+    this.asked.push(signal);
+  }
+
+  /** Changes something and tells. */
+  change(what: What, values: Partial<Omit<FakeRoom, 'change' | 'ask' | 'asked' | 'onChange'>>): void {
+    Object.assign(this, values);
+    [...this.listeners].forEach((listener) => listener(what));
+  }
+}
+
+/** Somebody's device in a room. */
+export function placeOf(rawId: string, participantId: string, more: Partial<Place> = {}): Place {
+  return { rawId, participantId, displayName: undefined, isOwn: false, handRaised: undefined, isSpotlighted: false, receives: undefined, ...more };
+}
+
 /** A door whose happenings a test makes. */
 export class FakeDoor implements CallDoor {
   callId = '11111111-1111-4111-8111-111111111111';
@@ -53,6 +91,7 @@ export class FakeDoor implements CallDoor {
   microphone: MediaStreamTrack | undefined;
   facing: FakeDoor | undefined;
   report: RTCStatsReport | undefined;
+  readonly room = new FakeRoom();
   readonly transfers: { goal: TransferGoal; tell: (news: TransferNews) => void }[] = [];
   private readonly arrived: FakeChannel[] = [];
   private readonly arriving = new Set<(channel: RTCDataChannel) => void>();
@@ -69,7 +108,7 @@ export class FakeDoor implements CallDoor {
     return identifierOf(this.local);
   }
   get remoteIdentifier() {
-    return identifierOf(this.remote);
+    return this.room.isGroup ? undefined : identifierOf(this.remote);
   }
 
   onPeer(): Disposer {

@@ -39,6 +39,15 @@ test('made-up sound counts unless it was silence', () => {
   assert.equal(receiveQuality(at(0, 0, 0), at(20_000, 20_000, 96_000)), Good);
 });
 
+test('in a conference the worst voice counts, empty slots do not, and a camera is all its layers', () => {
+  const voice = (id: string, packetsReceived: number, jitter: number, concealedSamples: number) => ({
+    id, type: 'inbound-rtp', kind: 'audio', mid: id, packetsReceived, jitter, concealedSamples, totalSamplesReceived: 48_000,
+  });
+  const layer = (id: string, framesEncoded: number, active: boolean) => ({ id, type: 'outbound-rtp', kind: 'video', mid: '1', rid: id, framesEncoded, active });
+  const now = reading(voice('0', 50, 0.002, 100), voice('3', 40, 0.02, 50), voice('4', 0, 0, 48_000), layer('l', 30, true), layer('m', 20, true), layer('h', 5, false));
+  assert.deepEqual([now.jitterMs, now.concealed, now.samples, now.cameraFrames], [20, 150, 96_000, 50]);
+});
+
 test('one bad reading is not believed, three are', () => {
   const steady = new Steady();
   assert.deepEqual([Bad, Good, Bad, Bad, Bad, Good, Good, Good].map((value) => steady.take(value)), [Good, Good, Good, Good, Bad, Bad, Bad, Good]);

@@ -177,8 +177,13 @@ export function shortPath(path: PathView): string {
   return path.relayOver ? `Relayed over ${path.relayOver.toUpperCase()}` : 'Relayed';
 }
 
-/** The path in a sentence. */
-export function longPath(path: PathView): string {
+/** The path in a sentence. `isConference`: it leads to the media processor of the exchange, and from there to everybody. */
+export function longPath(path: PathView, isConference: boolean): string {
+  if (isConference) {
+    return path.kind === 'relay'
+      ? `Sound and picture go to the exchange, which passes them on to everybody. UDP does not get through, so this side reaches it over ${(path.relayOver ?? 'tcp').toUpperCase()}.`
+      : 'Sound and picture go to the exchange, which passes them on to everybody.';
+  }
   switch (path.kind) {
     case 'direct':
       return 'Sound and picture go straight from device to device. The exchange carries none of it.';

@@ -1,13 +1,18 @@
-/** A call on the screen: pictures, controls, path and quality. */
+/** A call on the screen: pictures, controls, people, messages, path and quality. */
 
-import { Features, VideoStreamRenderer } from '/sdk/calling.js';
-import type { Call, RemoteParticipant, RemoteVideoStream, VideoStreamRendererView } from '/sdk/calling.js';
-import { byId, drawing, make, notice, show, toast } from './dom.js';
-import type { Media } from './media.js';
-import { nameOf, paint } from './names.js';
+import { Conference, Features } from '/sdk/calling.js';
+import type { Call, RemoteParticipant } from '/sdk/calling.js';
+import { byId, drawing, make, notice, show, toast } from '../dom.js';
+import type { Media } from '../media.js';
+import { nameOf } from '../names.js';
+import { rawIdOf } from '../people.js';
+import { ring } from '../ring.js';
+import { bits, bytes, clock, deviceTrouble } from '../words.js';
+import { displayNameOf, Gallery } from './gallery.js';
+import type { View } from './gallery.js';
+import { Messages } from './messages.js';
 import { longPath, Path, shortPath, verdict, type Reading } from './path.js';
-import { ring } from './ring.js';
-import { bits, bytes, clock, deviceTrouble } from './words.js';
+import { Roster } from './roster.js';
 
 const STATES: Partial<Record<Call['state'], string>> = {
   None: 'Calling…',
@@ -30,158 +35,122 @@ export interface Memory {
   path?: string;
 }
 
+/** What stands beside the pictures. */
+type Pane = 'people' | 'messages' | 'facts';
+
+const PANES: readonly Pane[] = ['people', 'messages', 'facts'];
+
+const paneOf = (pane: Pane): HTMLElement => byId(pane === 'facts' ? 'facts' : `${pane}-pane`);
+
 /** Shows one call until it is over. */
 export class Stage {
   readonly memory: Memory = { seconds: 0, wasConnected: false, hungUpHere: false };
-  private readonly views = new Map<RemoteVideoStream, VideoStreamRendererView>();
-  private readonly opening = new Set<RemoteVideoStream>();
-  private selfView: VideoStreamRendererView | undefined;
+  private readonly gallery: Gallery;
+  private readonly roster: Roster;
+  private readonly messages: Messages;
   private readonly ends: (() => void)[] = [];
   private connectedAt: number | undefined;
   private stopRing: (() => void) | undefined;
   private readonly trips: number[] = [];
   private isOver = false;
   private hasComplained = false;
+  private unread = 0;
+  private readonly selfId: string;
 
   constructor(
     private readonly call: Call,
     private readonly media: Media,
     self: { id: string; name: string },
+    /** Who is called, or calls; empty in a group that was joined. */
     private readonly remoteId: string,
     private readonly onOver: (stage: Stage) => void,
   ) {
+    this.selfId = self.id;
+    this.gallery = new Gallery(call, self, (person) => this.nameFor(person));
+    this.roster = new Roster(call, self);
+    this.messages = new Messages(call, self, (from, text) => this.messageCame(from, text));
     this.listen();
     this.wire();
-    paint(byId('self-avatar'), self.id, self.name);
-    byId('stage-name').textContent = this.remoteName;
-    paint(byId('remote-avatar'), remoteId, this.remoteName);
     byId('path-text').textContent = 'Finding a path…';
     byId('bars').removeAttribute('data-quality');
-    this.openFacts(false);
+    this.open(undefined);
     this.stateChanged();
     const timer = setInterval(() => this.tick(), 1000);
     this.ends.push(() => clearInterval(timer));
   }
 
+  /** Whom the call is with, in words. */
   get remoteName(): string {
-    const caller = this.call.direction === 'Incoming' ? this.call.callerInfo?.displayName : undefined;
-    return this.call.remoteParticipants[0]?.displayName || caller || nameOf(this.remoteId);
+    const people = this.call.remoteParticipants;
+    if (this.isGroup) {
+      return people.length === 1 && people[0] ? this.nameFor(people[0]) : 'Group call';
+    }
+    return people[0] ? this.nameFor(people[0]) : nameOf(this.remoteId);
+  }
+
+  private get isGroup(): boolean {
+    return this.call.feature(Conference).isGroup || this.call.remoteParticipants.length > 1;
+  }
+
+  private nameFor(person: RemoteParticipant): string {
+    const isCaller = this.call.direction === 'Incoming' && person === this.call.remoteParticipants[0];
+    return person.displayName || (isCaller && this.call.callerInfo?.displayName) || displayNameOf(person);
   }
 
   private listen(): void {
     const { call } = this;
-    const on = (event: 'stateChanged' | 'isMutedChanged' | 'isScreenSharingOnChanged' | 'isLocalVideoStartedChanged', run: () => void): void => {
+    const on = (event: 'stateChanged' | 'isMutedChanged' | 'isScreenSharingOnChanged' | 'isLocalVideoStartedChanged' | 'mutedByOthers', run: () => void): void => {
       call.on(event, run);
       this.ends.push(() => call.off(event, run));
     };
     on('stateChanged', () => this.stateChanged());
     on('isMutedChanged', () => this.paint());
     on('isScreenSharingOnChanged', () => this.paint());
-    on('isLocalVideoStartedChanged', () => void this.showSelf());
-    const people = ({ added }: { added: RemoteParticipant[] }): void => added.forEach((person) => this.meet(person));
+    on('isLocalVideoStartedChanged', () => this.paint());
+    on('mutedByOthers', () => toast('Somebody muted you. Press M to speak.'));
+    const people = ({ added, removed }: { added: RemoteParticipant[]; removed: RemoteParticipant[] }): void => {
+      added.forEach((person) => this.meet(person));
+      removed.forEach((person) => this.gallery.part(person));
+      this.roster.paintSoon();
+      this.paint();
+    };
     call.on('remoteParticipantsUpdated', people);
     this.ends.push(() => call.off('remoteParticipantsUpdated', people));
     call.remoteParticipants.forEach((person) => this.meet(person));
+    const conference = call.feature(Conference);
+    const paint = (): void => this.paint();
+    conference.on('modeChanged', paint);
+    conference.on('isActiveChanged', paint);
+    const hands = call.feature(Features.RaiseHand);
+    const raised = ({ identifier }: { identifier: RemoteParticipant['identifier'] }): void => {
+      const person = call.remoteParticipants.find((one) => sameId(one.identifier, identifier));
+      if (person) {
+        toast(`${this.nameFor(person)} raised a hand`);
+      }
+      this.paint();
+    };
+    hands.on('raisedHandEvent', raised);
+    hands.on('loweredHandEvent', paint);
     const { network, media } = call.feature(Features.UserFacingDiagnostics);
     const complain = ({ diagnostic, value }: { diagnostic: string; value: unknown }): void => this.complain(diagnostic, value);
     network.on('diagnosticChanged', complain);
     media.on('diagnosticChanged', complain);
     this.ends.push(
+      () => conference.off('modeChanged', paint),
+      () => conference.off('isActiveChanged', paint),
+      () => hands.off('raisedHandEvent', raised),
+      () => hands.off('loweredHandEvent', paint),
       () => network.off('diagnosticChanged', complain),
       () => media.off('diagnosticChanged', complain),
     );
   }
 
   private meet(person: RemoteParticipant): void {
-    const changed = (): void => this.paintRemote();
-    const streams = ({ added, removed }: { added: RemoteVideoStream[]; removed: RemoteVideoStream[] }): void => {
-      added.forEach((stream) => this.watch(stream));
-      removed.forEach((stream) => this.drop(stream));
-    };
-    person.on('isMutedChanged', changed);
-    person.on('isSpeakingChanged', changed);
-    person.on('displayNameChanged', changed);
-    person.on('stateChanged', changed);
-    person.on('videoStreamsUpdated', streams);
-    person.videoStreams.forEach((stream) => this.watch(stream));
-    this.paintRemote();
-  }
-
-  private watch(stream: RemoteVideoStream): void {
-    const changed = (): void => void this.showRemote(stream);
-    stream.on('isAvailableChanged', changed);
-    stream.on('isReceivingChanged', () => this.paintRemote());
-    changed();
-  }
-
-  private async showRemote(stream: RemoteVideoStream): Promise<void> {
-    if (!stream.isAvailable) {
-      this.drop(stream);
-      return;
+    this.gallery.meet(person);
+    this.roster.meet(person);
+    for (const event of ['isMutedChanged', 'displayNameChanged', 'stateChanged'] as const) {
+      person.on(event as 'stateChanged', () => !this.isOver && this.paint());
     }
-    if (this.views.has(stream) || this.opening.has(stream)) {
-      return;
-    }
-    this.opening.add(stream);
-    try {
-      const scalingMode = stream.mediaStreamType === 'ScreenSharing' ? 'Fit' : 'Crop';
-      const view = await new VideoStreamRenderer(stream).createView({ scalingMode });
-      if (this.isOver || !stream.isAvailable) {
-        view.dispose();
-        return;
-      }
-      this.views.set(stream, view);
-      this.arrange();
-    } catch {
-      // Stopped again, or no frame came: the avatar stays.
-    } finally {
-      this.opening.delete(stream);
-    }
-  }
-
-  private drop(stream: RemoteVideoStream): void {
-    this.views.get(stream)?.dispose();
-    this.views.delete(stream);
-    this.arrange();
-  }
-
-  /** A screen gets the large tile, and the camera goes beside it. */
-  private arrange(): void {
-    const of = (type: string): VideoStreamRendererView | undefined =>
-      [...this.views].find(([stream]) => stream.mediaStreamType === type)?.[1];
-    const screen = of('ScreenSharing');
-    const camera = of('Video') ?? of('RawMedia');
-    const main = screen ?? camera;
-    const side = screen ? camera : undefined;
-    const mainTile = byId('remote-main');
-    const sideTile = byId('remote-side');
-    if (main && main.target.parentElement !== mainTile) {
-      mainTile.append(main.target);
-    }
-    if (side && side.target.parentElement !== sideTile) {
-      sideTile.append(side.target);
-    }
-    void camera?.updateScalingMode('Crop');
-    show(sideTile, side !== undefined);
-    byId('stage').querySelector('.tiles')?.classList.toggle('with-side', side !== undefined);
-    show(byId('remote-avatar'), main === undefined);
-    this.paintRemote();
-  }
-
-  private async showSelf(): Promise<void> {
-    this.selfView?.dispose();
-    this.selfView = undefined;
-    this.paint();
-    const stream = this.call.localVideoStreams.find((local) => local.mediaStreamType !== 'ScreenSharing');
-    if (stream) {
-      try {
-        this.selfView = await new VideoStreamRenderer(stream).createView({ isMirrored: true, scalingMode: 'Crop' });
-        byId('self-tile').append(this.selfView.target);
-      } catch (error) {
-        notice(deviceTrouble(error, 'camera'));
-      }
-    }
-    show(byId('self-avatar'), this.selfView === undefined);
   }
 
   private stateChanged(): void {
@@ -189,7 +158,6 @@ export class Stage {
     if (state === 'Connected' && this.connectedAt === undefined) {
       this.connectedAt = performance.now();
       this.memory.wasConnected = true;
-      void this.showSelf();
     }
     const waits = this.call.direction === 'Outgoing' && (state === 'Ringing' || state === 'EarlyMedia');
     if (waits) {
@@ -204,7 +172,6 @@ export class Stage {
     }
     this.paint();
     this.paintState();
-    this.paintRemote();
   }
 
   private paintState(): void {
@@ -222,40 +189,41 @@ export class Stage {
     return this.connectedAt === undefined ? 0 : (performance.now() - this.connectedAt) / 1000;
   }
 
-  private paintRemote(): void {
-    const person = this.call.remoteParticipants[0];
-    const name = this.remoteName;
-    byId('stage-name').textContent = name;
-    paint(byId('remote-avatar'), this.remoteId, name);
-    byId('remote-main').classList.toggle('speaking', Boolean(person?.isSpeaking) && this.call.state === 'Connected');
-    const frozen = [...this.views.keys()].some((stream) => stream.isAvailable && !stream.isReceiving);
-    const note =
-      this.call.state === 'RemoteHold' || this.call.state === 'LocalHold'
-        ? 'On hold'
-        : person?.isMuted && this.call.state === 'Connected'
-          ? `${name} is muted`
-          : frozen
-            ? 'The picture is waiting for the network'
-            : '';
-    const element = byId('remote-note');
-    element.textContent = note;
-    show(element, note !== '');
-  }
-
   private paint(): void {
     const { call } = this;
     const isOnHold = call.state === 'LocalHold';
     const isUp = call.state === 'Connected';
+    const people = call.remoteParticipants;
+    const conference = call.feature(Conference);
     const { isMuted, isLocalVideoStarted: hasVideo, isScreenSharingOn: isSharing } = call;
+    byId('stage-name').textContent = this.isGroup && people.length > 1 ? `Group call · ${people.length + 1} people` : this.remoteName;
+    this.paintNote();
     button('mic', { icon: isMuted ? 'mic-off' : 'mic', label: isMuted ? 'Unmute' : 'Mute', says: isMuted ? 'Unmute (M)' : 'Mute (M)', isRed: isMuted });
     button('cam', { icon: hasVideo ? 'cam' : 'cam-off', label: 'Camera', says: hasVideo ? 'Stop the camera (V)' : 'Start the camera (V)' });
     button('screen', { icon: 'screen', label: isSharing ? 'Stop' : 'Share', says: isSharing ? 'Stop sharing the screen' : 'Share the screen', isActive: isSharing });
     button('hold', { icon: isOnHold ? 'play' : 'pause', label: isOnHold ? 'Resume' : 'Hold', says: isOnHold ? 'Resume the call' : 'Put the call on hold', isActive: isOnHold });
+    const isUpHand = call.feature(Features.RaiseHand).getRaisedHands().some((hand) => sameId(hand.identifier, this.ownIdentifier));
+    button('hand', { icon: 'hand', label: isUpHand ? 'Lower' : 'Hand', says: isUpHand ? 'Lower your hand' : 'Raise your hand (H)', isActive: isUpHand });
     show(byId('screen'), 'getDisplayMedia' in (navigator.mediaDevices ?? {}));
     byId<HTMLButtonElement>('screen').disabled = !isUp;
-    byId('stage').querySelector('.tiles')?.classList.toggle('held', isOnHold || call.state === 'RemoteHold');
+    byId<HTMLButtonElement>('hand').disabled = !isUp;
     byId<HTMLButtonElement>('hold').disabled = !(isUp || isOnHold || call.state === 'RemoteHold');
     byId<HTMLButtonElement>('cam').disabled = isOnHold;
+    show(byId('view-switch'), this.gallery.hasViews && conference.mode !== 'mixed');
+    press('view', this.gallery.view);
+    show(byId('mode-switch'), conference.isActive && conference.mode !== undefined);
+    press('mode', conference.mode ?? '');
+    this.gallery.paint();
+  }
+
+  /** A word about the other side of a call between two; in a group each tile has its own. */
+  private paintNote(): void {
+    const { state } = this.call;
+    const [person] = this.call.remoteParticipants;
+    const note = !this.isGroup && state === 'Connected' && person?.isMuted ? `${this.nameFor(person)} is muted` : '';
+    byId('remote-note').textContent = note;
+    show(byId('remote-note'), note !== '');
+    show(byId('alone'), this.isGroup && this.call.remoteParticipants.length === 0 && state === 'Connected' && this.call.info.groupId !== undefined);
   }
 
   private wire(): void {
@@ -278,12 +246,36 @@ export class Stage {
       this.memory.hungUpHere = true;
       return this.call.hangUp();
     });
-    click('figures', () => this.openFacts(byId('facts').hidden));
-    click('path-chip', () => this.openFacts(byId('facts').hidden));
-    click('facts-close', () => {
-      this.openFacts(false);
-      byId('figures').focus();
+    click('hand', async () => {
+      const hands = this.call.feature(Features.RaiseHand);
+      const isUp = hands.getRaisedHands().some((hand) => sameId(hand.identifier, this.ownIdentifier));
+      await (isUp ? hands.lowerHand() : hands.raiseHand());
+      this.paint();
     });
+    const toggle = (pane: Pane): void => this.open(this.pane === pane ? undefined : pane);
+    click('figures', () => toggle('facts'));
+    click('path-chip', () => toggle('facts'));
+    click('people', () => toggle('people'));
+    click('messages', () => toggle('messages'));
+    click('alone-people', () => this.open('people'));
+    click('panel-close', () => {
+      const from = this.pane;
+      this.open(undefined);
+      byId(from === 'people' || from === 'messages' ? from : 'figures').focus();
+    });
+    click('more', () => void byId('controls').classList.toggle('all'));
+    for (const pane of PANES) {
+      click(`tab-${pane}`, () => this.open(pane));
+    }
+    for (const view of ['grid', 'speaker'] satisfies View[]) {
+      click(`view-${view}`, () => {
+        this.gallery.view = view;
+        press('view', view);
+      });
+    }
+    for (const mode of ['forwarded', 'mixed'] as const) {
+      click(`mode-${mode}`, () => this.call.feature(Conference).receive(mode));
+    }
     const keys = (event: KeyboardEvent): void => {
       const isTyping = (event.target as HTMLElement).closest('input, textarea, select, dialog');
       if (event.ctrlKey || event.metaKey || event.altKey || isTyping) {
@@ -293,8 +285,10 @@ export class Stage {
         byId('mic').click();
       } else if (event.key === 'v') {
         byId('cam').click();
-      } else if (event.key === 'Escape' && !byId('facts').hidden) {
-        byId('facts-close').click();
+      } else if (event.key === 'h') {
+        byId('hand').click();
+      } else if (event.key === 'Escape' && this.pane) {
+        byId('panel-close').click();
       }
     };
     addEventListener('keydown', keys);
@@ -332,10 +326,42 @@ export class Stage {
     }
   }
 
-  private openFacts(isOpen: boolean): void {
-    show(byId('facts'), isOpen);
-    byId('figures').setAttribute('aria-expanded', String(isOpen));
-    byId('path-chip').setAttribute('aria-expanded', String(isOpen));
+  private get ownIdentifier(): { communicationUserId: string } {
+    return { communicationUserId: this.selfId };
+  }
+
+  /** Which pane is open. */
+  private get pane(): Pane | undefined {
+    return byId('panel').hidden ? undefined : PANES.find((pane) => !paneOf(pane).hidden);
+  }
+
+  private open(wanted: Pane | undefined): void {
+    show(byId('panel'), wanted !== undefined);
+    byId('controls').classList.remove('all');
+    for (const pane of PANES) {
+      show(paneOf(pane), pane === wanted);
+      byId(`tab-${pane}`).setAttribute('aria-selected', String(pane === wanted));
+    }
+    const expanded = { people: 'people', messages: 'messages', figures: 'facts', 'path-chip': 'facts' } as const;
+    Object.entries(expanded).forEach(([id, pane]) => byId(id).setAttribute('aria-expanded', String(pane === wanted)));
+    if (wanted === 'messages') {
+      this.unread = 0;
+      this.paintUnread();
+      byId('message-text').focus({ preventScroll: true });
+    }
+  }
+
+  private messageCame(from: string, text: string): void {
+    if (this.pane !== 'messages') {
+      this.unread += 1;
+      this.paintUnread();
+      toast(`${from}: ${text.length > 80 ? `${text.slice(0, 80)}…` : text}`);
+    }
+  }
+
+  private paintUnread(): void {
+    byId('unread').textContent = this.unread > 99 ? '99+' : String(this.unread);
+    show(byId('unread'), this.unread > 0);
   }
 
   private tick(): void {
@@ -352,7 +378,7 @@ export class Stage {
       this.memory.path = shortPath(path);
       const trip = path.rttMs === undefined ? '' : ` · ${Math.round(path.rttMs)} ms`;
       byId('path-text').textContent = `${shortPath(path)}${trip}`;
-      byId('path-sentence').textContent = longPath(path);
+      byId('path-sentence').textContent = longPath(path, this.call.feature(Conference).isActive);
       byId('bars').dataset.quality = verdict(reading);
       byId('path-chip').setAttribute('aria-label', `Connection: ${shortPath(path)}, ${verdict(reading)}. Show figures.`);
       this.curve(path.rttMs);
@@ -434,12 +460,12 @@ export class Stage {
     this.memory.seconds = this.seconds();
     this.stopRing?.();
     this.ends.splice(0).forEach((end) => end());
-    [...this.views.values()].forEach((view) => view.dispose());
-    this.views.clear();
-    this.selfView?.dispose();
-    show(byId('remote-side'), false);
-    byId('stage').querySelector('.tiles')?.classList.remove('with-side');
-    show(byId('remote-avatar'), true);
+    this.gallery.close();
+    this.roster.close();
+    this.messages.close();
+    this.unread = 0;
+    this.paintUnread();
+    show(byId('alone'), false);
     byId('spark-line').removeAttribute('d');
     notice(undefined);
     this.onOver(this);
@@ -464,4 +490,14 @@ function button(id: string, { icon, label, says, isRed, isActive }: { icon: stri
   if (words) {
     words.textContent = label;
   }
+}
+
+/** Marks the pressed one of a few buttons. */
+function press(name: 'view' | 'mode', value: string): void {
+  document.querySelectorAll<HTMLElement>(`[data-${name}]`).forEach((element) => element.setAttribute('aria-pressed', String(element.dataset[name] === value)));
+}
+
+function sameId(one: RemoteParticipant['identifier'], other: RemoteParticipant['identifier'] | { communicationUserId: string }): boolean {
+  const rawId = 'kind' in other ? rawIdOf(other) : other.communicationUserId;
+  return rawIdOf(one) === rawId;
 }
