@@ -3,6 +3,7 @@
 //! - [`rest`]: one adapter between HTTP and the functions of `exchange`, and the route table.
 //! - [`listener`]: the HTTPS port, on which HTTP and TURN are told apart.
 //! - [`relay`]: STUN and TURN.
+//! - `packets`: what rooms with packets share.
 //! - [`signal`]: event connections of clients.
 //! - [`config`], [`tls`], [`logs`], [`metrics`]: what a node needs to begin.
 //! - [`vantage`]: what another node sees of this one.
@@ -15,6 +16,7 @@ pub mod config;
 pub mod listener;
 pub mod logs;
 pub mod metrics;
+mod packets;
 pub mod program;
 pub mod relay;
 pub mod rest;
