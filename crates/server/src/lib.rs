@@ -3,6 +3,7 @@
 //! - [`rest`]: one adapter between HTTP and the functions of `exchange`, and the route table.
 //! - [`listener`]: the HTTPS port, on which HTTP and TURN are told apart.
 //! - [`relay`]: STUN and TURN.
+//! - `media`: the packets of group calls.
 //! - `packets`: what rooms with packets share.
 //! - [`signal`]: event connections of clients.
 //! - [`config`], [`tls`], [`logs`], [`metrics`]: what a node needs to begin.
@@ -15,6 +16,7 @@ pub mod command;
 pub mod config;
 pub mod listener;
 pub mod logs;
+mod media;
 pub mod metrics;
 mod packets;
 pub mod program;

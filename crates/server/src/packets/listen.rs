@@ -22,6 +22,15 @@ pub(crate) fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
+/// A socket on which all of one worker's UDP clients arrive. It shares its port with nobody.
+pub(crate) fn alone(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = socket(address, Type::DGRAM, Protocol::UDP)?;
+    socket.set_recv_buffer_size(LISTEN_BUFFER)?;
+    socket.set_send_buffer_size(LISTEN_BUFFER)?;
+    socket.bind(&SockAddr::from(address))?;
+    Ok(socket.into())
+}
+
 /// A socket on which one worker's share of the TCP or TLS clients arrives.
 pub(crate) fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket(address, Type::STREAM, Protocol::TCP)?;
