@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use centrale_model::{ParticipantId, Time};
 
 use crate::command::{ConferenceId, Mode, Rights, Source};
+use crate::mixing::Mixing;
 use crate::speakers::Speakers;
 
 /// Somebody who joined.
@@ -50,6 +51,8 @@ pub(crate) struct Conference {
     pub(crate) wake: Time,
     pub(crate) ticks: u32,
     pub(crate) ticked_at: Time,
+    /// Mixed voices and composed pictures.
+    pub(crate) mixing: Mixing,
     joined: u32,
 }
 
@@ -64,6 +67,7 @@ impl Conference {
             wake: Time::FOREVER,
             ticks: 0,
             ticked_at: Time::ZERO,
+            mixing: Mixing::new(),
             joined: 0,
         }
     }

@@ -2,6 +2,11 @@
 //!
 //! Not here: what the messages mean.
 
+mod association;
+mod open;
+
+pub(crate) use association::{Association, Event};
+
 /// The SCTP stream of a data channel, both ways.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ChannelId(pub u16);

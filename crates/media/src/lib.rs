@@ -15,9 +15,11 @@ mod bandwidth;
 mod command;
 mod conference;
 mod dtls;
+mod ice;
 mod echo;
 mod forward;
 mod index;
+mod mixing;
 mod outbox;
 mod pacer;
 mod picture;
@@ -30,4 +32,5 @@ mod timers;
 pub use command::{
     Command, ConferenceId, DataTarget, Event, Mode, Placement, RefusedBecause, Rights, Source, Summary, Want,
 };
+pub use mixing::Job;
 pub use sfu::{Settings, Sfu, Stats, Why};

@@ -15,13 +15,19 @@
 //!
 //! Not here: who gets which packet, retransmission, congestion control; sockets.
 
+mod agent;
+mod answer;
 mod config;
 mod dial;
+mod route;
 mod webrtc;
+
+#[cfg(test)]
+mod tests;
 
 pub(crate) use config::Chance;
 pub use config::{Config, Host};
-pub use dial::{Dialing, OfferedLine};
+pub use dial::{Dialing, OfferedLine, Reoffer};
 pub use webrtc::{Peer, Stats, Why};
 
 use core::net::SocketAddr;
@@ -186,8 +192,9 @@ pub const MAX_ADDRESSES: usize = 8;
 /// How long a peer may take to connect. Longer: patience with TURN over TLS. Shorter: less memory for abandoned joins.
 pub const CONNECT_WITHIN: core::time::Duration = core::time::Duration::from_secs(30);
 
-/// Silence after which a peer counts as interrupted. Chromium sends a check every 2.5 s at the latest, so this is two lost ones.
-pub const INTERRUPTED_AFTER: core::time::Duration = core::time::Duration::from_secs(6);
+/// Silence after which a peer counts as interrupted. Shorter: quicker notice. Longer: fewer false ones. Clients that follow RFC 7675
+/// to the letter check every 4 to 6 s, browsers every 2.5 s.
+pub const INTERRUPTED_AFTER: core::time::Duration = core::time::Duration::from_secs(8);
 
 /// Silence after which consent is over (RFC 7675 §5.1).
 pub const GONE_AFTER: core::time::Duration = core::time::Duration::from_secs(30);

@@ -15,11 +15,13 @@ pub(crate) use store::Kept;
 
 use core::time::Duration;
 
+use bytes::Bytes;
 use centrale_model::{Bitrate, ParticipantId, Time};
 
 use crate::command::Source;
 use crate::peer;
 use crate::picture;
+use crate::rtp::{Header, Layout};
 use crate::sdp::{Codec, Format, FormatName, Kind, LineIndex};
 use meter::Meter;
 use missing::{Missing, Verdict};
@@ -124,6 +126,10 @@ pub(crate) struct Track {
     pub(crate) is_allowed: bool,
     /// Somebody else than slots reads it: the mixer, the composer, the echo.
     pub(crate) is_heard: bool,
+    /// Which layer the composer reads.
+    pub(crate) composed: Option<u8>,
+    /// The conference whose composed pictures it carries; nobody sent it.
+    pub(crate) made_by: Option<u32>,
 }
 
 impl Track {
@@ -143,6 +149,8 @@ impl Track {
             was_active: false,
             is_allowed: true,
             is_heard: false,
+            composed: None,
+            made_by: None,
         }
     }
 
@@ -185,6 +193,24 @@ impl Track {
         self.pending.push((layer, sequence));
         received.is_first = self.pending.len() == 1;
         received
+    }
+
+    /// Takes a picture that was made here: payloads in order. Says whether it is the first since the last batch.
+    pub(crate) fn make(&mut self, payloads: &[Bytes], timestamp: u32, now: Time) -> bool {
+        let Some(format) = self.format else { return false };
+        let was_empty = self.pending.is_empty();
+        for (n, payload) in payloads.iter().enumerate() {
+            let number = self.layers[0].as_deref().map_or(0, |layer| (layer.highest() as u16).wrapping_add(1));
+            let header = Header { is_marked: n + 1 == payloads.len(), sequence: number, timestamp, ..Header::default() };
+            let rtp = peer::Rtp { header, layout: Layout { payload: payload.len(), ..Layout::default() }, track: None };
+            let layer = self.layers[0].get_or_insert_with(|| Box::new(Layer::new(&rtp, Kind::Video, now)));
+            if let Some(sequence) = layer.take(&rtp, payload, format.name(), false, now)
+                && self.pending.len() < MAX_PENDING
+            {
+                self.pending.push((0, sequence));
+            }
+        }
+        was_empty && !self.pending.is_empty()
     }
 
     /// The stream of a layer.
@@ -234,7 +260,7 @@ impl Track {
     pub(crate) fn want_key(&mut self, layer: u8) {
         if self.kind == Kind::Video
             && let Some(layer) = self.layer_mut(layer)
-            && !layer.is_key_wanted
+            && (!layer.is_key_wanted || layer.key_tries >= KEY_TRIES)
         {
             layer.is_key_wanted = true;
             layer.key_tries = 0;

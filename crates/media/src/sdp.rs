@@ -17,9 +17,8 @@ mod tests;
 pub use format::{Codec, Format, FormatName};
 pub use line::{Kind, Line, LineIndex, Repairs, RidIndex, SendingStream};
 
-pub(crate) use negotiate::Policy;
+pub(crate) use negotiate::{Policy, own_codecs};
 pub(crate) use transport::{Fingerprint, Hash, Local, Remote};
-pub(crate) use write::OfferPart;
 
 use crate::rtp::ExtensionIds;
 

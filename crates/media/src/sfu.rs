@@ -5,6 +5,7 @@
 //!                          transmits()              for each receiver: pass or drop, rewrite, seal, as runs of equal length
 //!                          poll() until nothing     events for the exchange
 //!                          timeout()                when to call handle_timeout(), and then the same again
+//!                          job(), done()            frames to be mixed and pictures to be composed, here or on another thread
 //! ```
 //!
 //! On the way of an RTP packet nothing is allocated (but growing buffers), locked or hashed more than once, and nothing depends on how
@@ -14,9 +15,9 @@
 mod arriving;
 mod control;
 mod feedback;
-mod hearing;
 mod joining;
 mod messages;
+mod mixing;
 mod placing;
 mod reporting;
 mod seat;
@@ -113,6 +114,8 @@ pub struct Sfu {
     outbox: Outbox,
     /// Tracks with pending packets.
     dirty: Vec<u32>,
+    /// Work that is due: conference, and whether it is pictures.
+    jobs: VecDeque<(u32, bool)>,
     scratch: Scratch,
     stats: Stats,
 }
@@ -149,6 +152,7 @@ impl Sfu {
             events: VecDeque::new(),
             outbox: Outbox::default(),
             dirty: Vec::new(),
+            jobs: VecDeque::new(),
             scratch: Scratch::default(),
             stats: Stats::default(),
         }
@@ -282,3 +286,6 @@ fn remove<T>(arena: &mut [Option<Box<T>>], free: &mut Vec<u32>, index: u32) -> O
     free.push(index);
     Some(value)
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,8 @@ pub(crate) enum Carries {
     Nothing,
     /// A track, by its index.
     Track(u32),
+    /// The mix of everybody else's voices.
+    Mix,
 }
 
 /// Chance for a slot's first numbers.
@@ -58,6 +60,8 @@ pub(crate) struct Slot {
     payload_type: u8,
     rtx_payload_type: Option<u8>,
     has_nack: bool,
+    /// Whether the receiver feeds back when its packets came.
+    feeds_back: bool,
     rewriter: Rewriter,
     history: History,
     rtx_sequence: u16,
@@ -67,6 +71,8 @@ pub(crate) struct Slot {
     target: Option<u8>,
     /// The highest temporal layer that is sent.
     temporal: u8,
+    /// Number of the last packet that was made here.
+    generated: u64,
     packets: u32,
     packets_reported: u32,
     bytes: u32,
@@ -83,12 +89,14 @@ impl Slot {
             payload_type: 0,
             rtx_payload_type: None,
             has_nack: false,
+            feeds_back: false,
             rewriter: Rewriter::new(key.sequence, key.timestamp),
             history: History::default(),
             rtx_sequence: key.rtx_sequence,
             current: None,
             target: None,
             temporal: u8::MAX,
+            generated: 1 << 16,
             packets: 0,
             packets_reported: 0,
             bytes: 0,
@@ -123,9 +131,16 @@ impl Slot {
         self.payload_type = codec.payload_type;
         self.rtx_payload_type = codec.rtx;
         self.has_nack = codec.has_nack;
+        self.feeds_back = codec.has_transport_feedback;
         self.current = None;
         self.target = None;
         self.temporal = u8::MAX;
+    }
+
+    /// Puts the mix into the slot.
+    pub(crate) fn put_mix(&mut self) {
+        self.clear();
+        self.carries = Carries::Mix;
     }
 
     /// Takes out what is in it.
@@ -209,10 +224,16 @@ impl Slot {
     /// - `begins`: it is the first of its source.
     pub(crate) fn generate(&mut self, packet: &Kept, codec: &Codec, begins: bool, now: Time) -> Option<Passed> {
         self.payload_type = codec.payload_type;
+        self.feeds_back = codec.has_transport_feedback;
+        self.generated += 1;
+        let mut packet = *packet;
+        packet.sequence = self.generated;
+        let begins = begins || self.current.is_none();
         if begins {
-            self.rewriter.begin(packet, self.clock_rate(), None, now);
+            self.rewriter.begin(&packet, self.clock_rate(), None, now);
+            self.current = Some(0);
         }
-        let numbers = self.rewriter.pass(packet, now)?;
+        let numbers = self.rewriter.pass(&packet, now)?;
         self.packets = self.packets.wrapping_add(1);
         self.bytes = self.bytes.wrapping_add(u32::from(packet.length));
         Some(Passed { numbers, is_marked: packet.is_marked || begins, is_late_beginning: false })
@@ -260,6 +281,11 @@ impl Slot {
         self.current?;
         let (timestamp, _) = self.rewriter.stands_at()?;
         Some(Header { payload_type, sequence: self.next_repair(), timestamp, ssrc, ..Header::default() })
+    }
+
+    /// Whether the receiver feeds back when its packets came.
+    pub(crate) fn feeds_back(&self) -> bool {
+        self.feeds_back
     }
 
     /// The payload type of what it carries.

@@ -83,6 +83,16 @@ impl Chance {
         }
     }
 
+    /// The number of a stream. The three lowest bits are zero, so that simulcast layers can count on from it.
+    pub(crate) fn ssrc(&mut self) -> u32 {
+        loop {
+            let ssrc = self.number() & !7;
+            if ssrc != 0 {
+                return ssrc;
+            }
+        }
+    }
+
     /// A text of `length` characters of ICE's alphabet without `+` and `/` (RFC 8839 §5.4); at most 32.
     pub(crate) fn text(&mut self, length: usize) -> String {
         const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789xy";

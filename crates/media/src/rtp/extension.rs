@@ -1,5 +1,7 @@
 //! Header extensions (RFC 8285), one-byte and two-byte form.
 
+use core::ops::Range;
+
 /// Numbers that a description gave to header extensions; 0 is "not agreed", others are 1..=14 (one-byte form) or up to 255.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ExtensionIds {
@@ -43,6 +45,11 @@ impl Span {
     /// A span of `bytes`, from its beginning; nothing when it is longer than 255 bytes.
     pub fn whole(bytes: &[u8]) -> Option<Span> {
         Some(Span { begin: 0, length: u8::try_from(bytes.len()).ok()? })
+    }
+
+    /// A span of these bytes of a text; nothing when it is longer than 255 bytes, or begins behind 65,535.
+    pub fn part(range: Range<usize>) -> Option<Span> {
+        Some(Span { begin: u16::try_from(range.start).ok()?, length: u8::try_from(range.len()).ok()? })
     }
 
     /// The bytes of this span in the packet that it was parsed from; empty when it is another packet and too short.

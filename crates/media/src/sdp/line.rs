@@ -72,6 +72,13 @@ impl Line {
         })
     }
 
+    /// The stream of a layer that this side sends: each counts on from the first one's numbers.
+    pub fn layer(&self, rid: RidIndex) -> Option<SendingStream> {
+        let stream = self.stream.filter(|_| usize::from(rid.0) < self.rids.len())?;
+        let nth = u32::from(rid.0);
+        Some(SendingStream { ssrc: stream.ssrc + nth, rtx: stream.rtx.map(|rtx| rtx + nth) })
+    }
+
     /// The codec of this line in which packets of `format` can be sent.
     pub fn codec_for(&self, format: &Format) -> Option<&Codec> {
         self.codecs.iter().find(|codec| format.is_compatible(&codec.format))

@@ -237,7 +237,7 @@ pub(super) fn named_extensions(ids: &ExtensionIds, kind: Kind) -> impl Iterator<
 }
 
 /// Every codec that this side knows, with payload types of its own choice, for offers.
-pub(super) fn own_codecs(kind: Kind, formats: &[Format]) -> Box<[Codec]> {
+pub(crate) fn own_codecs(kind: Kind, formats: &[Format]) -> Box<[Codec]> {
     let all: &[Format] = if formats.is_empty() { super::format::all(kind) } else { formats };
     let mut next = if kind == Kind::Audio { 111 } else { 96 };
     let mut codecs = Vec::new();

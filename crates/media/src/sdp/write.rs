@@ -9,7 +9,7 @@ use super::{Kind, Line, Negotiated, format};
 
 /// Which half of offer and answer a description is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OfferPart {
+pub(super) enum OfferPart {
     Offer,
     Answer,
 }

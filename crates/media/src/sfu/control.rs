@@ -47,6 +47,8 @@ enum Shown {
     Microphone,
     Camera,
     Screen,
+    Mix,
+    Composition,
 }
 
 /// What a client is told.
@@ -125,8 +127,13 @@ impl Sfu {
             let mid = lines.get(usize::from(slot.line.0)).map(|line| line.mid.clone()).unwrap_or_default();
             match slot.carries() {
                 Carries::Nothing => {}
+                Carries::Mix => places.push(Place { mid, participant: None, source: Shown::Mix }),
                 Carries::Track(track) => {
                     let Some(track) = self.track(track) else { continue };
+                    if track.made_by.is_some() {
+                        places.push(Place { mid, participant: None, source: Shown::Composition });
+                        continue;
+                    }
                     let source = match track.source {
                         Source::Microphone => Shown::Microphone,
                         Source::Camera => Shown::Camera,

@@ -73,6 +73,13 @@ impl Sfu {
         }
         let packets = seat.slots[slot].packets_since_report();
         seat.estimator.report(report.fraction_lost, packets, now);
+        if seat.slots[slot].carries() == Carries::Mix {
+            let (index, who) = (seat.conference, seat.participant);
+            let percent = (u32::from(report.fraction_lost) * 100 / 256) as u8;
+            if let Some(conference) = self.conference_mut(index) {
+                conference.mixing.audio.with(move |mixer| mixer.set_loss(who, percent));
+            }
+        }
     }
 
     /// A receiver cannot go on without a key picture: the sender of what the slot carries is asked.
@@ -80,7 +87,15 @@ impl Sfu {
         let Some(seat) = self.seat(index) else { return };
         let Some(slot) = seat.slot_of(media).map(|slot| &seat.slots[slot]) else { return };
         let (Carries::Track(track), Some(layer)) = (slot.carries(), slot.current().or(slot.target())) else { return };
-        self.want_key(track, layer, now);
+        let who = seat.participant;
+        match self.track(track).and_then(|track| track.made_by) {
+            None => self.want_key(track, layer, now),
+            Some(conference) => {
+                if let Some(conference) = self.conference_mut(conference) {
+                    conference.mixing.video.with(move |composer| composer.request_key_frame(who));
+                }
+            }
+        }
     }
 
     /// Asks the sender of a track for a key picture, as soon as that is due.

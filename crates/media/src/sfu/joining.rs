@@ -183,12 +183,15 @@ impl Sfu {
             .ok_or(unknown)?;
         let chance = &mut self.chance;
         let seat = self.seats[at as usize].as_deref_mut().ok_or(unknown)?;
+        let before: Box<str> = seat.peer.ufrag().into();
         let answer = seat.peer.redescribe(offer, now).map_err(|_| RefusedBecause::BadOffer)?;
         seat.describe_slots(chance);
         let mut incoming = seat.incoming.to_vec();
         incoming.resize(seat.peer.negotiated().lines.len(), NO_TRACK);
         seat.incoming = incoming.into();
         let ufrag: Box<str> = seat.peer.ufrag().into();
+        // Checks by the name before are still taken, by those before that one not.
+        self.by_ufrag.retain(|name, other| *other != at || *name == before);
         self.by_ufrag.insert(ufrag, at);
         self.describe_tracks(at);
         self.drain(at, now);
@@ -259,6 +262,10 @@ impl Sfu {
             && let Some(conference) = remove(&mut self.conferences, &mut self.free_conferences, index)
         {
             self.by_id.remove(&conference.id);
+            for track in conference.mixing.made {
+                remove(&mut self.tracks, &mut self.free_tracks, track);
+                self.dirty.retain(|other| *other != track);
+            }
         }
     }
 
@@ -304,11 +311,13 @@ impl Sfu {
                 Output::PathChanged(_) => {}
                 Output::Connected => self.connected(at, now),
                 Output::Interrupted => {
+                    self.interrupt(at, true, now);
                     if let Some((conference, participant, _)) = self.place_of(at) {
                         self.events.push_back(Event::Interrupted { conference, participant });
                     }
                 }
                 Output::Resumed => {
+                    self.interrupt(at, false, now);
                     if let Some((conference, participant, epoch)) = self.place_of(at) {
                         self.events.push_back(Event::Connected { conference, participant, epoch });
                     }
@@ -322,6 +331,14 @@ impl Sfu {
                     return;
                 }
             }
+        }
+    }
+
+    /// Pictures are not sent into the void.
+    fn interrupt(&mut self, at: u32, is_interrupted: bool, now: Time) {
+        if let Some(seat) = self.seat_mut(at) {
+            seat.is_interrupted = is_interrupted;
+            self.share_out(at, now);
         }
     }
 

@@ -6,6 +6,7 @@ use centrale_model::{Bitrate, ParticipantId, Time};
 
 use super::Sfu;
 use super::seat::{NO_TRACK, Seat};
+use crate::command::Mode;
 use crate::forward::Carries;
 use crate::forward::allocation::{Candidate, allocate};
 use crate::receive::Subscriber;
@@ -28,6 +29,9 @@ const QUALITY: u32 = 50;
 
 /// The least time between two allocations of one receiver, unless its path carries less than what is sent.
 const CALM: Duration = Duration::from_millis(250);
+
+/// How many voices are candidates for slots; more than twice the slots that any client offers.
+const MOST_VOICES: usize = 40;
 
 /// A voice, as allocation counts it.
 const VOICE: Bitrate = Bitrate::from_kilobits(40);
@@ -52,6 +56,7 @@ impl Sfu {
         }
         let ticks = conference.ticks;
         let next = conference.ticked_at + TICK;
+        self.note_jobs(index, now);
         if is_regular && ticks.is_multiple_of(ALLOCATE) {
             self.review(index, now);
         }
@@ -67,7 +72,8 @@ impl Sfu {
         if is_regular && ticks.is_multiple_of(QUALITY) {
             self.judge_quality(index, now);
         }
-        self.wake_conference(index, next);
+        let due = self.conference(index).and_then(|conference| conference.mixing.due()).filter(|due| *due > now);
+        self.wake_conference(index, due.map_or(next, |due| due.min(next)));
     }
 
     /// Streams end by falling silent: what was active and is not any more makes the slots stale. Counts which layers need repair.
@@ -85,6 +91,7 @@ impl Sfu {
         }
         for at in &seats {
             self.share_out(*at, now);
+            has_changed |= self.seat_mut(*at).is_some_and(super::mixing::follow_poverty);
         }
         for at in &seats {
             let Some(seat) = self.seats[*at as usize].as_deref() else { continue };
@@ -139,18 +146,30 @@ impl Sfu {
                 if track.kind == Kind::Audio { &mut voices } else { &mut pictures }.push(offered);
             }
         }
+        if voices.len() > MOST_VOICES {
+            // Whoever is far down the list gets no slot of anybody.
+            voices.sort_by_key(|voice| (core::cmp::Reverse(voice.rank), voice.track));
+            voices.truncate(MOST_VOICES);
+        }
         for (who, at) in order {
+            let Some(mode) = self.conference(index).and_then(|c| c.participants.get(&who)).map(|p| p.mode) else { continue };
+            let others = voices.iter().filter(|voice| voice.participant != who).count();
+            if let Some(mode) = self.seat(at).map(|seat| self.mode_of(seat, mode, others)) {
+                self.set_mode(at, mode, now);
+            }
             self.place(at, who, &voices, &pictures, now);
             self.share_out(at, now);
             self.tell_slots(at, now);
         }
+        self.follow_mixing(index, now);
     }
 
     /// Fills the slots of one receiver.
     fn place(&mut self, at: u32, who: ParticipantId, voices: &[Offered], pictures: &[Offered], now: Time) {
         let Some(seat) = self.seats.get_mut(at as usize).and_then(Option::as_deref_mut) else { return };
-        let is_silent = self.conferences[seat.conference as usize]
-            .as_deref()
+        let Some(conference) = self.conferences.get(seat.conference as usize).and_then(Option::as_deref) else { return };
+        let made = &conference.mixing.made;
+        let is_silent = Some(conference)
             .and_then(|conference| conference.participants.get(&who))
             .is_none_or(|participant| participant.is_held || participant.is_echo);
         for kind in [Kind::Audio, Kind::Video] {
@@ -158,10 +177,11 @@ impl Sfu {
             let mut filled: Vec<Option<u32>> = places
                 .iter()
                 .map(|slot| match seat.slots[*slot].carries() {
-                    Carries::Nothing => None,
+                    Carries::Nothing | Carries::Mix => None,
                     Carries::Track(track) => Some(track),
                 })
                 .collect();
+            let is_mixed = seat.receives == Mode::Mixed && !is_silent;
             // What its decoder does not know cannot be given to it.
             let line =
                 places.first().and_then(|slot| seat.peer.negotiated().lines.get(usize::from(seat.slots[*slot].line.0)));
@@ -170,14 +190,20 @@ impl Sfu {
             };
             let offered = if kind == Kind::Audio { voices } else { pictures };
             let mut offered: Vec<Offered> =
-                if is_silent { Vec::new() } else { offered.iter().filter(is_known).copied().collect() };
+                if is_silent || is_mixed { Vec::new() } else { offered.iter().filter(is_known).copied().collect() };
             match kind {
                 Kind::Audio | Kind::Data => place_voices(&mut filled, &mut offered),
                 Kind::Video => seat.pictures = place_pictures(&mut filled, &offered, seat.wants.as_deref()),
             }
-            for (slot, filled) in places.into_iter().zip(filled) {
+            for (place, (slot, filled)) in places.into_iter().zip(filled).enumerate() {
                 let before = seat.slots[slot].carries();
-                let after = filled.map_or(Carries::Nothing, Carries::Track);
+                let after = match (filled, is_mixed && place == 0, kind) {
+                    (Some(track), ..) => Carries::Track(track),
+                    (None, true, Kind::Audio) => Carries::Mix,
+                    // The composer puts its stream into the first slot by itself.
+                    (None, true, _) if made.iter().any(|track| before == Carries::Track(*track)) => before,
+                    (None, ..) => Carries::Nothing,
+                };
                 if before == after {
                     continue;
                 }
@@ -187,6 +213,9 @@ impl Sfu {
                     track.subscribers.retain(|to| to.seat != at || usize::from(to.slot) != slot);
                 }
                 seat.slots[slot].clear();
+                if after == Carries::Mix {
+                    seat.slots[slot].put_mix();
+                }
                 if let Carries::Track(index) = after
                     && let Some(track) = self.tracks[index as usize].as_deref_mut()
                     && let Some(format) = track.format
@@ -209,6 +238,8 @@ impl Sfu {
         let Some(seat) = self.seat_mut(at) else { return };
         let estimate = seat.estimator.estimate();
         seat.pacer.set(estimate, now);
+        self.tell_bandwidth(at);
+        let Some(seat) = self.seat(at) else { return };
         let is_over = seat.allocated > estimate;
         if is_over || now - seat.allocated_at >= CALM {
             self.share_out(at, now);
@@ -226,7 +257,7 @@ impl Sfu {
         seat.allocated_at = now;
         let mut candidates = Vec::with_capacity(seat.pictures.len());
         let mut slots = Vec::with_capacity(seat.pictures.len());
-        for chosen in &seat.pictures {
+        for chosen in seat.pictures.iter().filter(|_| !seat.is_interrupted) {
             let Some(slot) = seat.slots.iter().position(|slot| slot.carries() == Carries::Track(chosen.track)) else {
                 continue;
             };
@@ -242,6 +273,9 @@ impl Sfu {
         let sum = allocate(&candidates, seat.estimator.estimate(), voices, decisions);
         seat.allocated = sum.rate;
         seat.wanted = sum.wanted;
+        if seat.is_interrupted && seat.receives != Mode::Mixed {
+            seat.slots.iter_mut().filter(|slot| slot.kind == Kind::Video).for_each(|slot| drop(slot.aim(None)));
+        }
         let mut asked: Vec<(u32, u8)> = Vec::new();
         for ((slot, track), decision) in slots.into_iter().zip(decisions.iter()) {
             let slot = &mut seat.slots[slot];

@@ -103,9 +103,19 @@ impl Sfu {
             let (_, layer) = track.streams().next()?;
             Some(layer.ssrc)
         });
-        let (peer, outbox) = (&mut seat.peer, &mut self.outbox);
-        // Reduced-size RTCP (RFC 5506): browsers take feedback without a report in front.
-        seat.arrivals.report(seat.ssrc, media.unwrap_or(0), out, |out| send(peer, out, outbox));
+        let (peer, outbox, ssrc) = (&mut seat.peer, &mut self.outbox, seat.ssrc);
+        // A compound packet begins with a report, unless reduced-size ones are agreed (RFC 5506).
+        let is_reduced = peer.negotiated().is_reduced_rtcp;
+        let head = |out: &mut Vec<u8>| {
+            if !is_reduced {
+                write::receiver_report(out, ssrc, &[]);
+            }
+        };
+        head(out);
+        seat.arrivals.report(ssrc, media.unwrap_or(0), out, |out| {
+            send(peer, out, outbox);
+            head(out);
+        });
     }
 
     /// Sender and receiver reports.

@@ -63,8 +63,13 @@ pub(crate) struct Seat {
     pub(super) messages: super::messages::Messages,
     /// For whom the echo test is.
     pub(super) echo: Option<Box<Echo>>,
-    /// How it receives at present.
+    /// How it receives at present, and whether that was told.
     pub(super) receives: Mode,
+    pub(super) is_mode_told: bool,
+    /// Nothing was heard of it for a while.
+    pub(super) is_interrupted: bool,
+    /// Its path carries so little that one mixed stream is better.
+    pub(super) is_poor: bool,
 }
 
 impl Seat {
@@ -106,6 +111,9 @@ impl Seat {
             messages: super::messages::Messages::default(),
             echo: None,
             receives: Mode::Forwarded,
+            is_mode_told: false,
+            is_interrupted: false,
+            is_poor: false,
         };
         seat.describe_slots(chance);
         seat

@@ -131,6 +131,7 @@ impl Sfu {
                 front: &number.to_be_bytes(),
                 payload,
                 padding: 0,
+                feeds_back: seat.slots[slot].feeds_back(),
                 kept: Some((kept, repeated.again.picture_offset, source.tl0_offset)),
             };
             if write(seat, header, &body, 0, to, &mut self.outbox, now).is_some() {
@@ -145,8 +146,9 @@ impl Sfu {
         let Some(to) = seat.peer.path() else { return 0 };
         let mut sent = 0;
         while sent < bytes {
-            let Some(header) = seat.slots.iter_mut().find_map(Slot::padding) else { break };
-            let body = Body { front: &[], payload: &[], padding: PADDING, kept: None };
+            let feeding = seat.slots.iter_mut().filter(|slot| slot.feeds_back());
+            let Some(header) = feeding.map(Slot::padding).find_map(|header| header) else { break };
+            let body = Body { front: &[], payload: &[], padding: PADDING, feeds_back: true, kept: None };
             let Some(length) = write(seat, header, &body, cluster, to, &mut self.outbox, now) else { break };
             sent += length;
             self.stats.padding += 1;
@@ -224,8 +226,9 @@ fn send_passed(
         ssrc: slot.stream.ssrc,
         extensions: Extensions { audio_level: kept.level, orientation: kept.orientation, ..Extensions::default() },
     };
+    let feeds_back = slot.feeds_back();
     let kept = Some((kept, passed.numbers.picture_offset, passed.numbers.tl0_offset));
-    write(seat, header, &Body { front: &[], payload, padding: 0, kept }, 0, to, out, now).is_some()
+    write(seat, header, &Body { front: &[], payload, padding: 0, feeds_back, kept }, 0, to, out, now).is_some()
 }
 
 /// What stands behind a header.
@@ -234,6 +237,8 @@ struct Body<'a> {
     payload: &'a [u8],
     /// Bytes of padding, the count included; less than 256.
     padding: usize,
+    /// Whether it takes a transport-wide number.
+    feeds_back: bool,
     /// What was seen in the payload, and what is added to VP8's numbers in the copy.
     kept: Option<(&'a Kept, u16, u8)>,
 }
@@ -250,7 +255,7 @@ fn write(
     now: Time,
 ) -> Option<usize> {
     let inside = body.front.len() + body.payload.len() + body.padding;
-    if seat.estimator.has_feedback() {
+    if body.feeds_back && seat.estimator.has_feedback() {
         header.extensions.transport_sequence = Some(seat.estimator.sent(inside + 36, cluster, now));
     } else {
         header.extensions.absolute_send_time = Some(send_time(now));

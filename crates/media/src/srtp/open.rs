@@ -123,9 +123,4 @@ impl<T: Default> Opener<T> {
         }
         Ok(length)
     }
-
-    /// Visits what is remembered of each stream, with its SSRC.
-    pub(crate) fn notes(&mut self) -> impl Iterator<Item = (u32, &mut T)> {
-        self.streams.iter_mut().map(|stream| (stream.ssrc, &mut stream.note))
-    }
 }
