@@ -34,6 +34,12 @@ use throughput::Throughput;
 /// Lower: the first pictures are small until a probe has passed. Higher: a slow path is flooded for its first second.
 const FIRST: Bitrate = Bitrate::from_kilobits(600);
 
+/// What is hoped of a path of which nothing is known yet, and for how long: until the first probe has an answer.
+///
+/// Higher: first pictures come at once, and large; a slow path is flooded for a moment. Lower: the first picture waits for a probe.
+const HOPE: Bitrate = Bitrate::from_kilobits(2500);
+const HOPE_FOR: Duration = Duration::from_millis(1500);
+
 /// What is assumed of a receiver that gives neither transport-wide feedback nor REMB.
 const BLIND: Bitrate = Bitrate::from_kilobits(3000);
 
@@ -81,6 +87,8 @@ pub(crate) struct Estimator {
     /// When the rate was last lowered because of delay.
     lowered_at: Option<Time>,
     loss: Loss,
+    /// Until when the best is hoped; nothing: more is known.
+    hope: Option<Time>,
     round_trip: Duration,
     /// Receiver's estimated maximum, when it sends one.
     remb: Option<Bitrate>,
@@ -115,6 +123,7 @@ impl Estimator {
             grown_at: now,
             lowered_at: None,
             loss: Loss { since: now, ..Loss::default() },
+            hope: has_feedback.then_some(Time::FOREVER),
             round_trip: Duration::from_millis(100),
             remb: None,
             has_feedback,
@@ -132,11 +141,19 @@ impl Estimator {
     /// Notes that a packet of `bytes` is sent, and gives its transport-wide number.
     #[inline]
     pub(crate) fn sent(&mut self, bytes: usize, cluster: u8, now: Time) -> u16 {
+        if self.hope == Some(Time::FOREVER) {
+            self.hope = Some(now + HOPE_FOR);
+        }
         self.on_the_way.send(bytes, cluster, now)
     }
 
     /// What the path carries.
     pub(crate) fn estimate(&self) -> Bitrate {
+        let known = self.known();
+        if self.hope.is_some() { Bitrate(known.0.max(HOPE.0)) } else { known }
+    }
+
+    fn known(&self) -> Bitrate {
         let rate = self.by_delay.min(self.by_loss) as u64;
         let rate = self.remb.map_or(rate, |remb| rate.min(remb.0));
         Bitrate(rate.clamp(LEAST.0, MOST.0))
@@ -212,7 +229,14 @@ impl Estimator {
     pub(crate) fn feedback_ends(&mut self, now: Time) {
         self.judge_delay(now);
         self.judge_loss(now);
+        if self.hope.is_some_and(|until| now >= until)
+            || self.delays.usage() == Usage::Over
+            || self.loss.share > MUCH_LOSS
+        {
+            self.hope = None;
+        }
         if let Some(passed) = self.probes.result(now) {
+            self.hope = None;
             let passed = passed.0 as f64;
             if self.delays.usage() != Usage::Over && passed > self.by_delay {
                 self.by_delay = passed.min(MOST.0 as f64);
@@ -230,7 +254,7 @@ impl Estimator {
             && self.delays.usage() != Usage::Over
             && self.loss.share < MUCH_LOSS
             && self.lowered_at.is_none_or(|at| now - at > Duration::from_secs(3));
-        self.probes.plan(self.estimate(), wanted, is_calm, now)
+        self.probes.plan(self.known(), wanted, is_calm, now)
     }
 
     fn judge_delay(&mut self, now: Time) {
@@ -257,6 +281,11 @@ impl Estimator {
 
     fn grow(&mut self, passed: f64) {
         let Some(arrived) = self.throughput.rate().map(|rate| rate.0 as f64) else { return };
+        // What has passed passes.
+        if arrived > self.by_delay {
+            self.by_delay = arrived.min(MOST.0 as f64);
+            return;
+        }
         // What passes says nothing of rates far above it: beyond that only probes raise the estimate (GCC §5.5).
         let most = 1.5 * arrived + 10_000.0;
         if self.by_delay >= most {

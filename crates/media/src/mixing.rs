@@ -59,10 +59,13 @@ pub(crate) struct Shop<T> {
     state: State<T>,
 }
 
+/// Something to be done with a machine when it is back.
+struct Deed<T>(Box<dyn FnOnce(&mut T) + Send>);
+
 enum State<T> {
     Absent,
     Here(Box<T>),
-    Away { waiting: Vec<Box<dyn FnOnce(&mut T) + Send>>, is_over: bool },
+    Away { waiting: Vec<Deed<T>>, is_over: bool },
 }
 
 impl<T> Shop<T> {
@@ -98,7 +101,7 @@ impl<T> Shop<T> {
         match &mut self.state {
             State::Absent => {}
             State::Here(machine) => act(machine),
-            State::Away { waiting, .. } => waiting.push(Box::new(act)),
+            State::Away { waiting, .. } => waiting.push(Deed(Box::new(act))),
         }
     }
 
@@ -137,7 +140,7 @@ impl<T> Shop<T> {
     /// Brings it back, and does what waited.
     pub(crate) fn put(&mut self, mut machine: Box<T>) {
         if let State::Away { waiting, is_over: false } = core::mem::replace(&mut self.state, State::Absent) {
-            waiting.into_iter().for_each(|act| act(&mut machine));
+            waiting.into_iter().for_each(|deed| (deed.0)(&mut machine));
             self.state = State::Here(machine);
         }
     }

@@ -22,7 +22,7 @@ use crate::command::Source;
 use crate::peer;
 use crate::picture;
 use crate::rtp::{Header, Layout};
-use crate::sdp::{Codec, Format, FormatName, Kind, LineIndex};
+use crate::sdp::{Codec, Format, FormatName, Kind};
 use meter::Meter;
 use missing::{Missing, Verdict};
 use reception::{Arrived, Reception};
@@ -76,15 +76,15 @@ pub(crate) struct Layer {
     missing: Missing,
     store: Store,
     meter: Meter,
+    /// The same of its temporal base alone.
+    base: Meter,
     /// When the last packet came.
     pub(crate) heard: Time,
     pub(crate) reported: Option<Reported>,
     /// Width and height, where key pictures say it.
     pub(crate) size: Option<(u16, u16)>,
     /// Highest temporal layer that was seen.
-    pub(crate) temporal: u8,
-    /// Highest spatial layer that was seen (VP9).
-    pub(crate) spatial: u8,
+    temporal: u8,
     lost_share: f64,
     is_key_wanted: bool,
     key_tries: u8,
@@ -109,7 +109,6 @@ pub(crate) struct Track {
     pub(crate) participant: ParticipantId,
     pub(crate) source: Source,
     pub(crate) kind: Kind,
-    pub(crate) line: LineIndex,
     /// What it is encoded with, once a packet came.
     pub(crate) format: Option<Format>,
     has_nack: bool,
@@ -133,13 +132,12 @@ pub(crate) struct Track {
 }
 
 impl Track {
-    pub(crate) fn new(seat: u32, participant: ParticipantId, source: Source, kind: Kind, line: LineIndex) -> Track {
+    pub(crate) fn new(seat: u32, participant: ParticipantId, source: Source, kind: Kind) -> Track {
         Track {
             seat,
             participant,
             source,
             kind,
-            line,
             format: None,
             has_nack: false,
             layers: [const { None }; MAX_LAYERS],
@@ -201,7 +199,8 @@ impl Track {
         let was_empty = self.pending.is_empty();
         for (n, payload) in payloads.iter().enumerate() {
             let number = self.layers[0].as_deref().map_or(0, |layer| (layer.highest() as u16).wrapping_add(1));
-            let header = Header { is_marked: n + 1 == payloads.len(), sequence: number, timestamp, ..Header::default() };
+            let header =
+                Header { is_marked: n + 1 == payloads.len(), sequence: number, timestamp, ..Header::default() };
             let rtp = peer::Rtp { header, layout: Layout { payload: payload.len(), ..Layout::default() }, track: None };
             let layer = self.layers[0].get_or_insert_with(|| Box::new(Layer::new(&rtp, Kind::Video, now)));
             if let Some(sequence) = layer.take(&rtp, payload, format.name(), false, now)
@@ -241,6 +240,7 @@ impl Track {
                 let rung = Rung {
                     layer: n as u8,
                     rate: layer.meter.rate(now),
+                    base: (layer.temporal > 0).then(|| layer.base.rate(now)),
                     height: layer.size.map(|(width, height)| width.min(height)),
                 };
                 ladder.rungs[ladder.count] = rung;
@@ -273,6 +273,8 @@ impl Track {
 pub(crate) struct Rung {
     pub(crate) layer: u8,
     pub(crate) rate: Bitrate,
+    /// The rate of its temporal base alone, where it has more temporal layers than that.
+    pub(crate) base: Option<Bitrate>,
     /// The shorter side of the picture, when it is known.
     pub(crate) height: Option<u16>,
 }
@@ -299,7 +301,8 @@ impl Ladder {
 }
 
 impl Layer {
-    fn new(rtp: &peer::Rtp, kind: Kind, now: Time) -> Layer {
+    /// The stream that begins with this packet, which is not taken yet.
+    pub(crate) fn new(rtp: &peer::Rtp, kind: Kind, now: Time) -> Layer {
         let (clock_rate, limits) = match kind {
             Kind::Audio => (48_000, store::AUDIO),
             Kind::Video | Kind::Data => (90_000, store::VIDEO),
@@ -310,11 +313,11 @@ impl Layer {
             missing: Missing::default(),
             store: Store::new(limits),
             meter: Meter::default(),
+            base: Meter::default(),
             heard: now,
             reported: None,
             size: None,
             temporal: 0,
-            spatial: 0,
             lost_share: 0.0,
             is_key_wanted: false,
             key_tries: 0,
@@ -344,11 +347,6 @@ impl Layer {
         now - self.heard < silent
     }
 
-    /// How fast it comes.
-    pub(crate) fn rate(&self, now: Time) -> Bitrate {
-        self.meter.rate(now)
-    }
-
     /// What a report about it says.
     pub(crate) fn report(&mut self) -> Block {
         let block = self.reception.report();
@@ -359,11 +357,6 @@ impl Layer {
     /// Share of packets that were lost lately, 0..=1.
     pub(crate) fn lost_share(&self) -> f64 {
         self.lost_share
-    }
-
-    /// Memory of its packets, in bytes.
-    pub(crate) fn footprint(&self) -> usize {
-        self.store.footprint()
     }
 
     /// Where the wall clock of the sender stood when a packet was captured, in microseconds of its own; from its reports.
@@ -430,7 +423,9 @@ impl Layer {
         if format != FormatName::Opus {
             kept.picture = picture::look(format, payload);
             self.temporal = self.temporal.max(kept.picture.temporal);
-            self.spatial = self.spatial.max(kept.picture.spatial);
+            if kept.picture.temporal == 0 {
+                self.base.take(payload.len(), now);
+            }
             if kept.picture.is_key {
                 self.is_key_wanted = false;
                 self.size = kept.picture.size.or(self.size);

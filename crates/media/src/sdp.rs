@@ -123,7 +123,7 @@ pub(crate) fn write_answer(agreed: &Negotiated, local: &Local<'_>) -> String {
 }
 
 /// Prepares what a client offers: every m-line with this side's codecs, extensions and streams.
-pub(crate) fn offer(lines: Vec<Line>) -> Negotiated {
+pub(crate) fn offer(mut lines: Vec<Line>) -> Negotiated {
     let has_data = lines.iter().any(|line| line.kind == Kind::Data);
     let extensions = ExtensionIds {
         mid: 1,
@@ -134,6 +134,9 @@ pub(crate) fn offer(lines: Vec<Line>) -> Negotiated {
         audio_level: 6,
         orientation: 7,
     };
+    for line in &mut lines {
+        line.extensions = extensions;
+    }
     Negotiated {
         lines,
         extensions,

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! A layer that is sent already fits up to the whole estimate; one that would be new must leave a margin, so that pictures do not
-//! flap. What does not fit even at its smallest is paused. With nothing left, only voices are sent.
+//! flap. What does not fit even at its smallest is sent with fewer pictures a second (its temporal base), where the sender made it so, or
+//! paused. With nothing left, only voices are sent.
 
 use centrale_model::Bitrate;
 
@@ -35,8 +36,10 @@ pub(crate) struct Candidate {
 /// What was decided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Decision {
-    /// Which layer of each candidate, in their order, is at [`Allocation`]'s place of the same number; nothing: paused.
+    /// Which layer; nothing: paused.
     pub(crate) layer: Option<u8>,
+    /// Only its temporal base.
+    pub(crate) is_base_only: bool,
     /// Its rate, for the sum.
     pub(crate) rate: Bitrate,
 }
@@ -71,6 +74,9 @@ pub(crate) fn allocate(candidates: &[Candidate], estimate: Bitrate, voices: Bitr
         if spent + first.rate.0 <= limit {
             spent += first.rate.0;
             *place = 1;
+        } else if let Some(base) = first.base.filter(|base| spent + base.0 <= limit) {
+            spent += base.0;
+            *place = BASE;
         }
     }
     for (candidate, place) in candidates.iter().zip(&mut rungs) {
@@ -89,13 +95,19 @@ pub(crate) fn allocate(candidates: &[Candidate], estimate: Bitrate, voices: Bitr
         }
     }
     for ((candidate, place), decision) in candidates.iter().zip(rungs).zip(out.iter_mut()) {
-        if let Some(rung) = place.checked_sub(1) {
+        if place == BASE {
+            let rung = candidate.ladder.rungs()[0];
+            *decision = Decision { layer: Some(rung.layer), is_base_only: true, rate: rung.base.unwrap_or(rung.rate) };
+        } else if let Some(rung) = place.checked_sub(1) {
             let rung = candidate.ladder.rungs()[usize::from(rung)];
-            *decision = Decision { layer: Some(rung.layer), rate: rung.rate };
+            *decision = Decision { layer: Some(rung.layer), is_base_only: false, rate: rung.rate };
         }
     }
     Sum { rate: Bitrate(spent + voices.0), wanted: Bitrate(wanted) }
 }
+
+/// Marks a candidate of which only the temporal base of the smallest layer is sent.
+const BASE: u8 = u8::MAX;
 
 /// The smallest rung that fills what is rendered, or the highest; nothing when nothing comes.
 fn best(candidate: &Candidate) -> Option<usize> {
@@ -112,8 +124,12 @@ mod tests {
     use crate::receive::Rung;
 
     fn ladder() -> Ladder {
-        let rung =
-            |layer, kilobits, height| Rung { layer, rate: Bitrate::from_kilobits(kilobits), height: Some(height) };
+        let rung = |layer, kilobits, height| Rung {
+            layer,
+            rate: Bitrate::from_kilobits(kilobits),
+            base: None,
+            height: Some(height),
+        };
         Ladder::of(&[rung(2, 150, 180), rung(1, 500, 360), rung(0, 1700, 720)])
     }
 
@@ -150,6 +166,18 @@ mod tests {
         assert_eq!(decide(&[shown(720, Some(0))], 1760), (vec![Some(0)], 1740));
         assert_eq!(decide(&[shown(720, Some(1))], 1760), (vec![Some(1)], 540));
         assert_eq!(decide(&[shown(720, Some(1))], 2100), (vec![Some(0)], 1740));
+    }
+
+    #[test]
+    fn fewer_pictures_are_better_than_none() {
+        let rate = Bitrate::from_kilobits(150);
+        let rung = Rung { layer: 0, rate, base: Some(Bitrate::from_kilobits(80)), height: Some(180) };
+        let candidate = Candidate { ladder: Ladder::of(&[rung]), height: 180, current: Some(0) };
+        let mut out = Vec::new();
+        for (kilobits, layer, is_base_only) in [(200, Some(0), false), (140, Some(0), true), (110, None, false)] {
+            allocate(&[candidate], Bitrate::from_kilobits(kilobits), Bitrate::from_kilobits(40), &mut out);
+            assert_eq!((out[0].layer, out[0].is_base_only), (layer, is_base_only), "{kilobits}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::history::{Again, History, Source};
 use super::rewrite::{Numbers, Rewriter};
 use crate::receive::{Kept, Layer};
 use crate::rtcp::SenderInfo;
-use crate::rtp::Header;
+use crate::rtp::{ExtensionIds, Header};
 use crate::sdp::{Codec, Kind, Line, LineIndex, SendingStream};
 
 /// What a slot carries.
@@ -55,11 +55,12 @@ pub(crate) struct Slot {
     pub(crate) line: LineIndex,
     pub(crate) kind: Kind,
     pub(crate) stream: SendingStream,
+    /// Numbers of the line's header extensions.
+    pub(crate) extensions: ExtensionIds,
     carries: Carries,
     /// How packets of what it carries are numbered for this receiver.
     payload_type: u8,
     rtx_payload_type: Option<u8>,
-    has_nack: bool,
     /// Whether the receiver feeds back when its packets came.
     feeds_back: bool,
     rewriter: Rewriter,
@@ -69,8 +70,9 @@ pub(crate) struct Slot {
     current: Option<u8>,
     /// The layer that should be sent; another than `current` while its key picture is awaited.
     target: Option<u8>,
-    /// The highest temporal layer that is sent.
+    /// The highest temporal layer that is sent, and the one that should be: more begin where the sender made a place for it.
     temporal: u8,
+    temporal_target: u8,
     /// Number of the last packet that was made here.
     generated: u64,
     packets: u32,
@@ -85,10 +87,10 @@ impl Slot {
             line: index,
             kind: line.kind,
             stream,
+            extensions: line.extensions,
             carries: Carries::Nothing,
             payload_type: 0,
             rtx_payload_type: None,
-            has_nack: false,
             feeds_back: false,
             rewriter: Rewriter::new(key.sequence, key.timestamp),
             history: History::default(),
@@ -96,6 +98,7 @@ impl Slot {
             current: None,
             target: None,
             temporal: u8::MAX,
+            temporal_target: u8::MAX,
             generated: 1 << 16,
             packets: 0,
             packets_reported: 0,
@@ -130,11 +133,11 @@ impl Slot {
         self.carries = Carries::Track(track);
         self.payload_type = codec.payload_type;
         self.rtx_payload_type = codec.rtx;
-        self.has_nack = codec.has_nack;
         self.feeds_back = codec.has_transport_feedback;
         self.current = None;
         self.target = None;
         self.temporal = u8::MAX;
+        self.temporal_target = u8::MAX;
     }
 
     /// Puts the mix into the slot.
@@ -168,6 +171,11 @@ impl Slot {
         is_new && layer.is_some() && self.current != layer && self.kind == Kind::Video
     }
 
+    /// Says whether only the temporal base should be sent.
+    pub(crate) fn thin(&mut self, is_base_only: bool) {
+        self.temporal_target = if is_base_only { 0 } else { u8::MAX };
+    }
+
     /// Whether it waits for a key picture, and of which layer.
     pub(crate) fn awaits_key(&self) -> Option<u8> {
         self.target.filter(|target| self.kind == Kind::Video && self.current != Some(*target))
@@ -199,12 +207,16 @@ impl Slot {
             }
             self.begin(packet, layer, stream, before, now);
             begins = true;
-        } else if packet.picture.temporal > self.temporal {
+        }
+        if packet.picture.begins {
+            self.follow_temporal(packet);
+        }
+        if packet.picture.temporal > self.temporal {
             self.rewriter.skip(packet);
             return None;
         }
         let numbers = self.rewriter.pass(packet, now)?;
-        if self.has_nack && self.kind == Kind::Video {
+        if self.kind == Kind::Video {
             if self.history.has(numbers.sequence) {
                 return None;
             }
@@ -256,6 +268,15 @@ impl Slot {
         }
     }
 
+    /// Fewer temporal layers may begin with any picture, more only with a key picture or one that refers to nothing that was left out.
+    fn follow_temporal(&mut self, packet: &Kept) {
+        let picture = &packet.picture;
+        let may_rise = picture.is_key || (picture.is_switch_up && picture.temporal > self.temporal);
+        if self.temporal_target < self.temporal || may_rise {
+            self.temporal = self.temporal_target;
+        }
+    }
+
     /// Media time between the picture that was sent last, of another layer, and this one, by the sender's own clock: layers of one camera
     /// have unlike timestamps, and their reports say how they relate.
     fn passed(&self, packet: &Kept, stream: &Layer, before: &Layer, now: Time) -> Option<u32> {
@@ -275,11 +296,10 @@ impl Slot {
         Some(Repeated { again, payload_type, ssrc, sequence: self.next_repair() })
     }
 
-    /// The header of a packet of padding, on the retransmission stream of what is being sent (RFC 4588 has nothing against empty ones).
+    /// The header of a packet of padding, on the retransmission stream of what it carries (RFC 4588 has nothing against empty ones).
     pub(crate) fn padding(&mut self) -> Option<Header> {
         let (payload_type, ssrc) = (self.rtx_payload_type?, self.stream.rtx?);
-        self.current?;
-        let (timestamp, _) = self.rewriter.stands_at()?;
+        let (timestamp, _) = self.rewriter.stands_at().unwrap_or_default();
         Some(Header { payload_type, sequence: self.next_repair(), timestamp, ssrc, ..Header::default() })
     }
 
@@ -310,5 +330,89 @@ impl Slot {
     fn next_repair(&mut self) -> u16 {
         self.rtx_sequence = self.rtx_sequence.wrapping_add(1);
         self.rtx_sequence
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::peer::{Rtp, Track as About};
+    use crate::picture::Picture;
+    use crate::rtp::Layout;
+    use crate::sdp::Format;
+
+    const CODEC: Codec = Codec {
+        payload_type: 96,
+        rtx: Some(97),
+        format: Format::Vp8,
+        has_transport_feedback: true,
+        has_nack: true,
+        has_pli: true,
+        has_fir: false,
+        has_remb: false,
+    };
+
+    fn slot() -> Slot {
+        let line = Line {
+            mid: "1".into(),
+            kind: Kind::Video,
+            is_rejected: false,
+            receives: false,
+            sends: true,
+            codecs: Box::new([CODEC]),
+            extensions: ExtensionIds::default(),
+            rids: Box::default(),
+            stream: None,
+            announced: Box::default(),
+        };
+        let key = SlotKey { sequence: 1, rtx_sequence: 1, timestamp: 0 };
+        let mut slot = Slot::new(LineIndex(1), &line, SendingStream { ssrc: 5, rtx: Some(6) }, key);
+        slot.put(0, &CODEC);
+        slot
+    }
+
+    fn layer() -> Layer {
+        let about = About { line: LineIndex(0), rid: None, is_repair: false };
+        let rtp = Rtp { header: Header::default(), layout: Layout::default(), track: Some(about) };
+        Layer::new(&rtp, Kind::Video, Time::ZERO)
+    }
+
+    fn packet(sequence: u64, temporal: u8, is_key: bool, is_switch_up: bool) -> Kept {
+        let mut kept = Kept::new(sequence, sequence as u32 * 3000, true, Time::ZERO);
+        kept.length = 100;
+        kept.picture = Picture { is_key, begins: true, temporal, is_switch_up, ..Picture::default() };
+        kept
+    }
+
+    #[test]
+    fn nothing_is_sent_before_a_key_picture_and_then_without_a_gap() {
+        let (mut slot, layer) = (slot(), layer());
+        assert!(slot.aim(Some(0)));
+        let mut sent = |sequence, is_key| {
+            slot.forward(&packet(sequence, 0, is_key, false), 0, &layer, None, Time::ZERO)
+                .map(|passed| passed.numbers.sequence)
+        };
+        assert_eq!([sent(10, false), sent(11, true), sent(12, false), sent(12, false)], [None, Some(1), Some(2), None]);
+    }
+
+    #[test]
+    fn temporal_layers_are_left_out_at_once_and_come_back_where_they_may() {
+        let (mut slot, layer) = (slot(), layer());
+        slot.aim(Some(0));
+        let mut sequence = 10;
+        let mut sent = |slot: &mut Slot, temporal, is_key, is_switch_up| {
+            sequence += 1;
+            let packet = packet(sequence, temporal, is_key, is_switch_up);
+            slot.forward(&packet, 0, &layer, None, Time::ZERO).map(|passed| passed.numbers.sequence)
+        };
+        assert_eq!(sent(&mut slot, 0, true, false), Some(1));
+        assert_eq!(sent(&mut slot, 1, false, true), Some(2));
+        slot.thin(true);
+        assert_eq!(sent(&mut slot, 1, false, false), None);
+        assert_eq!(sent(&mut slot, 0, false, false), Some(3));
+        slot.thin(false);
+        assert_eq!(sent(&mut slot, 1, false, false), None);
+        assert_eq!(sent(&mut slot, 0, false, false), Some(4));
+        assert_eq!(sent(&mut slot, 1, false, true), Some(5));
     }
 }

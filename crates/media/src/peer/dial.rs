@@ -6,6 +6,7 @@ use super::agent::Agent;
 use super::answer::credentials;
 use super::{Chance, Config, Host, Peer};
 use crate::ice::{Client, Credentials};
+use crate::rtp::ExtensionIds;
 use crate::sdp::{self, Format, Kind, Line, Local, Negotiated, OfferError, SendingStream};
 
 /// An m-line that a client offers.
@@ -126,6 +127,7 @@ fn offered(index: usize, line: &OfferedLine, chance: &mut Chance) -> Line {
         receives: line.receives && is_media,
         sends: line.sends && is_media,
         codecs,
+        extensions: ExtensionIds::default(),
         rids: line.rids.iter().take(4).map(|rid| rid.as_str().into()).collect(),
         stream: (line.sends && is_media)
             .then(|| SendingStream { ssrc: chance.ssrc(), rtx: has_rtx.then(|| chance.ssrc()) }),

@@ -1,5 +1,6 @@
 //! Counting what came of a stream: extended sequence numbers, loss, jitter (RFC 3550 §6.4.1, appendices A.1, A.3 and A.8).
 
+#[cfg(test)]
 use core::time::Duration;
 
 use centrale_model::Time;
@@ -79,7 +80,7 @@ impl Reception {
                 return Arrived::Odd;
             }
             // Two in a row: the sender began anew. Its numbers go on two turns above, where nothing was.
-            let sequence = ((self.highest >> 16) + 2 << 16) | u64::from(number);
+            let sequence = (((self.highest >> 16) + 2) << 16) | u64::from(number);
             *self = Reception { transit: None, ..Reception::new(number, self.clock_rate) };
             self.base = sequence;
             self.highest = sequence;
@@ -122,13 +123,8 @@ impl Reception {
         self.highest
     }
 
-    /// Packets that came.
-    #[cfg(test)]
-    pub(crate) fn received(&self) -> u64 {
-        self.received
-    }
-
     /// Jitter as a span.
+    #[cfg(test)]
     pub(crate) fn jitter(&self) -> Duration {
         Duration::from_nanos(u64::from(self.jitter >> 4) * 1_000_000_000 / u64::from(self.clock_rate.max(1)))
     }
@@ -143,7 +139,7 @@ impl Reception {
         self.received_before = self.received;
         let lost_now = expected_now.saturating_sub(received_now);
         Block {
-            fraction_lost: if expected_now == 0 { 0 } else { (lost_now * 256 / expected_now).min(255) as u8 },
+            fraction_lost: (lost_now * 256).checked_div(expected_now).map_or(0, |share| share.min(255) as u8),
             lost: lost.clamp(-0x80_0000, 0x7f_ffff) as i32,
             highest: (self.highest - 0x1_0000) as u32,
             jitter: self.jitter >> 4,

@@ -146,6 +146,7 @@ impl Store {
     }
 
     /// Memory that is held, in bytes.
+    #[cfg(test)]
     pub(crate) fn footprint(&self) -> usize {
         self.bytes.len() + self.index.len() * size_of::<Option<Kept>>()
     }

@@ -6,7 +6,7 @@ use super::read::word;
 /// Feedback on a run of packets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransportFeedback<'a> {
-    /// Which stream it names; without meaning.
+    /// Which stream it names: one of those that it speaks of.
     pub media: u32,
     /// Transport sequence number of the first packet.
     pub first: u16,

@@ -115,6 +115,7 @@ pub fn remb(out: &mut Vec<u8>, sender: u32, bitrate: u64, ssrcs: &[u32]) {
 
 /// Appends transport-wide feedback.
 ///
+/// - `media`: any of the streams that it speaks of. Chromium passes over feedback that names a stream it does not send.
 /// - `first`: transport sequence number of `arrivals[0]`, which must have come.
 /// - `arrivals`: when each packet came, in microseconds of one clock; nothing for packets that did not.
 ///

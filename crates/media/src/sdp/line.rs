@@ -1,6 +1,7 @@
 //! One m-line after negotiation.
 
 use super::{Codec, Format};
+use crate::rtp::ExtensionIds;
 
 /// Which m-line of a description, counted from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -54,6 +55,8 @@ pub struct Line {
     pub sends: bool,
     /// The codecs both understand, the preferred first. Payload types are those of the offer, so they hold both ways.
     pub codecs: Box<[Codec]>,
+    /// Numbers of the header extensions that this m-line has: those of the bundle, or fewer.
+    pub extensions: ExtensionIds,
     /// Simulcast layers that the other side sends, in the order of its offer; empty without simulcast.
     pub rids: Box<[Box<str>]>,
     /// What this side sends with, when it may send.

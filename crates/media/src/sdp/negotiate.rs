@@ -33,7 +33,7 @@ pub(super) fn answer(
             return Err(OfferError::LinesChanged);
         }
         let old = old.filter(|old| *old.mid == *mid);
-        let line = line(media, mid, old, policy);
+        let line = line(media, mid, old, policy)?;
         if line.kind == Kind::Data && !line.is_rejected {
             agreed.sctp_port = Some(media.sctp_port.unwrap_or(5000));
             // Nothing said means 64 KiB (RFC 8841 §6.1).
@@ -72,6 +72,7 @@ pub(super) fn accept(answer: &Description<'_>, offered: &Negotiated) -> Result<(
         line.receives &= media.direction.sends() && !is_rejected;
         line.codecs = codecs(media).into_iter().filter(|codec| line.codec(codec.payload_type).is_some()).collect();
         line.announced = announced(media);
+        line.extensions = collect(media.extensions.iter())?;
         // Layers that the answer does not take are not sent.
         line.rids = line.rids.iter().filter(|rid| media.receive_rids.contains(&&***rid)).cloned().collect();
         if line.kind == Kind::Data && !is_rejected {
@@ -108,7 +109,7 @@ fn mid(media: &Media<'_>, index: usize) -> Box<str> {
     media.mid.map_or_else(|| index.to_string().into_boxed_str(), Box::from)
 }
 
-fn line(media: &Media<'_>, mid: Box<str>, old: Option<&Line>, policy: &mut Policy<'_>) -> Line {
+fn line(media: &Media<'_>, mid: Box<str>, old: Option<&Line>, policy: &mut Policy<'_>) -> Result<Line, OfferError> {
     let kind = media.kind.unwrap_or(Kind::Data);
     let is_off = media.port == 0 && !media.is_bundle_only;
     let mut codecs = codecs(media);
@@ -128,17 +129,18 @@ fn line(media: &Media<'_>, mid: Box<str>, old: Option<&Line>, policy: &mut Polic
     let stream = old
         .and_then(|old| old.stream)
         .or_else(|| sends.then(|| SendingStream { ssrc: (policy.ssrc)(), rtx: has_rtx.then(|| (policy.ssrc)()) }));
-    Line {
+    Ok(Line {
         mid,
         kind,
         is_rejected,
+        extensions: collect(media.extensions.iter())?,
         receives: !is_rejected && kind != Kind::Data && media.direction.sends(),
         sends,
         rids: media.send_rids.iter().map(|rid| Box::from(*rid)).collect(),
         stream,
         announced: announced(media),
         codecs: codecs.into_boxed_slice(),
-    }
+    })
 }
 
 /// Sources with what repairs them. Where rids name the layers, sources say nothing of use.
@@ -192,8 +194,12 @@ fn codecs(media: &Media<'_>) -> Vec<Codec> {
 
 /// The numbers of the header extensions; an extension has one number in a bundle (RFC 9143 §6).
 fn extensions(description: &Description<'_>) -> Result<ExtensionIds, OfferError> {
+    collect(description.media.iter().flat_map(|media| &media.extensions))
+}
+
+fn collect<'a>(named: impl Iterator<Item = &'a (u8, &'a str)>) -> Result<ExtensionIds, OfferError> {
     let mut ids = ExtensionIds::default();
-    for (number, uri) in description.media.iter().flat_map(|media| &media.extensions) {
+    for (number, uri) in named {
         let Some(place) = extension(&mut ids, uri) else { continue };
         if *place != 0 && *place != *number || *number == 0 {
             return Err(OfferError::BadLine);

@@ -103,6 +103,10 @@ fn firefox_offers_bundle_only_lines() {
     assert!(agreed.lines[1].announced.is_empty());
     assert!(matches!(agreed.lines[0].codecs[0].format, Format::Opus { is_stereo: true, has_fec: true, .. }));
     assert_eq!((agreed.extensions.rid, agreed.extensions.repaired_rid), (9, 10));
+    // It refuses an answer that names an extension on an m-line that has not got it.
+    let answer = write_answer(&agreed, &local("passive"));
+    let audio = answer.split("m=").nth(1).expect("the first m-line");
+    assert!(!audio.contains("abs-send-time") && audio.contains("a=extmap:7 http://www.ietf.org/"), "{audio}");
 }
 
 #[test]
@@ -242,6 +246,7 @@ fn this_sides_own_offer_is_understood_and_its_answer_taken() {
         rids: rids.iter().map(|rid| Box::from(*rid)).collect(),
         stream,
         announced: Box::default(),
+        extensions: ExtensionIds::default(),
     };
     let offered = offer(vec![
         line("0", Kind::Audio, true, true, &[], Some(SendingStream { ssrc: 5, rtx: None })),

@@ -70,7 +70,7 @@ fn media(line: &Line, agreed: &Negotiated, local: &Local<'_>, part: OfferPart, o
     if agreed.is_reduced_rtcp {
         out.push_str("a=rtcp-rsize\r\n");
     }
-    for (number, name) in named_extensions(&agreed.extensions, line.kind) {
+    for (number, name) in named_extensions(&line.extensions, line.kind) {
         let _ = write!(out, "a=extmap:{number} {name}\r\n");
     }
     for codec in &line.codecs {

@@ -206,7 +206,7 @@ impl Sfu {
         for (line, kind, source) in seat.sources() {
             let place = &mut seat.incoming[usize::from(line.0)];
             if *place == NO_TRACK {
-                let mut track = Track::new(at, seat.participant, source, kind, line);
+                let mut track = Track::new(at, seat.participant, source, kind);
                 track.is_heard = seat.echo.is_some() && kind == Kind::Audio;
                 *place = insert(&mut self.tracks, &mut self.free_tracks, track);
             }

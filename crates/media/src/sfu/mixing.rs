@@ -16,15 +16,11 @@ use crate::mix::{
 };
 use crate::mixing::{Job, Work};
 use crate::receive::{Kept, Subscriber, Track};
-use crate::sdp::{Format, Kind, LineIndex};
+use crate::sdp::{Format, Kind};
 
 /// How the voices of a conference are encoded. At this complexity a core carries some hundred listeners who speak; see the mixer.
-const MIXER: MixerSettings = MixerSettings {
-    complexity: 6,
-    bitrate: Bitrate::from_kilobits(32),
-    max_voices: None,
-    is_discontinuous: true,
-};
+const MIXER: MixerSettings =
+    MixerSettings { complexity: 6, bitrate: Bitrate::from_kilobits(32), max_voices: None, is_discontinuous: true };
 
 /// How composed pictures are made: payloads leave room for headers in 1,200 bytes.
 const COMPOSER: ComposerSettings = ComposerSettings { frame_rate: 25, max_payload: 1100 };
@@ -150,7 +146,9 @@ impl Sfu {
             }
             people.insert(*who, participant.name.clone().unwrap_or_default());
             for track in seat.incoming.iter().copied().filter(|at| *at != NO_TRACK) {
-                let Some(track) = self.track(track).filter(|track| track.is_allowed && track.is_active(now)) else { continue };
+                let Some(track) = self.track(track).filter(|track| track.is_allowed && track.is_active(now)) else {
+                    continue;
+                };
                 match track.kind {
                     Kind::Audio => drop(voices.insert(*who)),
                     Kind::Video if composable(track.format).is_some() => drop(pictures.insert((*who, track.source))),
@@ -283,7 +281,11 @@ impl Sfu {
                     track.is_heard = seat.echo.is_some() || conference.mixing.audio.is_open();
                     continue;
                 }
-                let tile = conference.mixing.visible.iter().find(|tile| tile.participant == *who && tile.source == track.source);
+                let tile = conference
+                    .mixing
+                    .visible
+                    .iter()
+                    .find(|tile| tile.participant == *who && tile.source == track.source);
                 let layer = tile.and_then(|tile| {
                     let ladder = track.ladder(now);
                     let rungs = ladder.rungs();
@@ -311,12 +313,15 @@ impl Sfu {
                 continue;
             }
             let Some(seat) = self.seats.get_mut(track.seat as usize).and_then(Option::as_deref_mut) else { continue };
-            let Some(conference) = self.conferences.get_mut(seat.conference as usize).and_then(Option::as_deref_mut) else {
+            let Some(conference) = self.conferences.get_mut(seat.conference as usize).and_then(Option::as_deref_mut)
+            else {
                 continue;
             };
             let who = seat.participant;
             for (layer, sequence) in &track.pending {
-                let Some((kept, payload)) = track.layer(*layer).and_then(|layer| layer.find(*sequence)) else { continue };
+                let Some((kept, payload)) = track.layer(*layer).and_then(|layer| layer.find(*sequence)) else {
+                    continue;
+                };
                 if payload.is_empty() {
                     continue;
                 }
@@ -367,7 +372,9 @@ impl Sfu {
     }
 
     fn send_mixed(&mut self, index: u32, mixed: &Mixed, now: Time) {
-        let Some(participant) = self.conference(index).and_then(|c| c.participants.get(&mixed.listener)) else { return };
+        let Some(participant) = self.conference(index).and_then(|c| c.participants.get(&mixed.listener)) else {
+            return;
+        };
         let at = participant.seat;
         let Some(seat) = self.seats.get_mut(at as usize).and_then(Option::as_deref_mut) else { return };
         let carries_mix = seat.slots.iter().any(|slot| slot.carries() == Carries::Mix);
@@ -380,13 +387,15 @@ impl Sfu {
     fn send_composed(&mut self, index: u32, composed: Composed, used: &mut Vec<u32>, now: Time) {
         match composed {
             Composed::AskKeyFrame { participant, source, ssrc } => {
-                let Some(seat) = self.conference(index).and_then(|c| c.participants.get(&participant)).map(|p| p.seat) else {
+                let Some(seat) = self.conference(index).and_then(|c| c.participants.get(&participant)).map(|p| p.seat)
+                else {
                     return;
                 };
                 let Some(seat) = self.seat(seat) else { return };
                 let found = seat.incoming.iter().copied().find_map(|at| {
                     let track = self.track(at).filter(|track| track.source == source)?;
-                    let layer = (0..).zip(&track.layers).find(|(_, layer)| layer.as_ref().is_some_and(|l| l.ssrc == ssrc))?;
+                    let layer =
+                        (0..).zip(&track.layers).find(|(_, layer)| layer.as_ref().is_some_and(|l| l.ssrc == ssrc))?;
                     Some((at, layer.0))
                 });
                 if let Some((track, layer)) = found {
@@ -395,7 +404,8 @@ impl Sfu {
             }
             Composed::Frame { viewers, timestamp, is_key, payloads } => {
                 let Some(track) = self.stream_for(index, &viewers, is_key, used) else { return };
-                let codec = viewers.first().and_then(|who| self.conference(index)?.mixing.viewers.get(who)).map(|v| v.codec);
+                let codec =
+                    viewers.first().and_then(|who| self.conference(index)?.mixing.viewers.get(who)).map(|v| v.codec);
                 let Some(stream) = self.track_mut(track) else { return };
                 stream.format = codec.map(|codec| match codec {
                     VideoCodec::Vp8 => Format::Vp8,
@@ -434,7 +444,7 @@ impl Sfu {
                     Some(track) => track,
                     None => {
                         let nobody = ParticipantId::from_u128(0);
-                        let mut track = Track::new(NO_TRACK, nobody, Source::Camera, Kind::Video, LineIndex(0));
+                        let mut track = Track::new(NO_TRACK, nobody, Source::Camera, Kind::Video);
                         track.made_by = Some(index);
                         let track = insert(&mut self.tracks, &mut self.free_tracks, track);
                         self.conference_mut(index)?.mixing.made.push(track);

@@ -152,7 +152,9 @@ impl Sfu {
             voices.truncate(MOST_VOICES);
         }
         for (who, at) in order {
-            let Some(mode) = self.conference(index).and_then(|c| c.participants.get(&who)).map(|p| p.mode) else { continue };
+            let Some(mode) = self.conference(index).and_then(|c| c.participants.get(&who)).map(|p| p.mode) else {
+                continue;
+            };
             let others = voices.iter().filter(|voice| voice.participant != who).count();
             if let Some(mode) = self.seat(at).map(|seat| self.mode_of(seat, mode, others)) {
                 self.set_mode(at, mode, now);
@@ -167,7 +169,9 @@ impl Sfu {
     /// Fills the slots of one receiver.
     fn place(&mut self, at: u32, who: ParticipantId, voices: &[Offered], pictures: &[Offered], now: Time) {
         let Some(seat) = self.seats.get_mut(at as usize).and_then(Option::as_deref_mut) else { return };
-        let Some(conference) = self.conferences.get(seat.conference as usize).and_then(Option::as_deref) else { return };
+        let Some(conference) = self.conferences.get(seat.conference as usize).and_then(Option::as_deref) else {
+            return;
+        };
         let made = &conference.mixing.made;
         let is_silent = Some(conference)
             .and_then(|conference| conference.participants.get(&who))
@@ -274,12 +278,15 @@ impl Sfu {
         seat.allocated = sum.rate;
         seat.wanted = sum.wanted;
         if seat.is_interrupted && seat.receives != Mode::Mixed {
-            seat.slots.iter_mut().filter(|slot| slot.kind == Kind::Video).for_each(|slot| drop(slot.aim(None)));
+            for slot in seat.slots.iter_mut().filter(|slot| slot.kind == Kind::Video) {
+                slot.aim(None);
+            }
         }
         let mut asked: Vec<(u32, u8)> = Vec::new();
         for ((slot, track), decision) in slots.into_iter().zip(decisions.iter()) {
             let slot = &mut seat.slots[slot];
             let needs_key = slot.aim(decision.layer) || slot.awaits_key().is_some();
+            slot.thin(decision.is_base_only);
             if let Some(track) = self.tracks[track as usize].as_deref_mut() {
                 for layer in [slot.current(), slot.target()].into_iter().flatten() {
                     track.wanted |= 1 << layer;

@@ -124,7 +124,8 @@ impl Seat {
         for (index, line) in self.peer.negotiated().lines.iter().enumerate() {
             let index = LineIndex(index as u8);
             let (true, false, Some(stream)) = (line.sends, line.kind == Kind::Data, line.stream) else { continue };
-            if self.slots.iter().any(|slot| slot.line == index) {
+            if let Some(slot) = self.slots.iter_mut().find(|slot| slot.line == index) {
+                slot.extensions = line.extensions;
                 continue;
             }
             let numbers = chance.bytes();

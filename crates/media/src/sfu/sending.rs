@@ -6,12 +6,12 @@ use centrale_model::Time;
 
 use super::seat::Seat;
 use super::{Scratch, Sfu, Stats};
-use crate::forward::{Carries, Passed, Slot};
+use crate::forward::{Carries, Passed};
 use crate::outbox::Outbox;
 use crate::pacer::Waiting;
 use crate::peer::RTP_ROOM;
 use crate::receive::{Kept, Track};
-use crate::rtp::{Extensions, Header, MAX_HEADER};
+use crate::rtp::{ExtensionIds, Extensions, Header, MAX_HEADER};
 use crate::sdp::Kind;
 use crate::timers::Part;
 
@@ -131,6 +131,7 @@ impl Sfu {
                 front: &number.to_be_bytes(),
                 payload,
                 padding: 0,
+                ids: seat.slots[slot].extensions,
                 feeds_back: seat.slots[slot].feeds_back(),
                 kept: Some((kept, repeated.again.picture_offset, source.tl0_offset)),
             };
@@ -146,9 +147,9 @@ impl Sfu {
         let Some(to) = seat.peer.path() else { return 0 };
         let mut sent = 0;
         while sent < bytes {
-            let feeding = seat.slots.iter_mut().filter(|slot| slot.feeds_back());
-            let Some(header) = feeding.map(Slot::padding).find_map(|header| header) else { break };
-            let body = Body { front: &[], payload: &[], padding: PADDING, feeds_back: true, kept: None };
+            let mut feeding = seat.slots.iter_mut().filter(|slot| slot.feeds_back());
+            let Some((header, ids)) = feeding.find_map(|slot| Some((slot.padding()?, slot.extensions))) else { break };
+            let body = Body { front: &[], payload: &[], padding: PADDING, ids, feeds_back: true, kept: None };
             let Some(length) = write(seat, header, &body, cluster, to, &mut self.outbox, now) else { break };
             sent += length;
             self.stats.padding += 1;
@@ -177,11 +178,10 @@ fn pass(
     let Some(passed) = slot.forward(kept, packet.layer, layer, before, now) else { return };
     stats.forwarded += u64::from(send_passed(seat, packet.slot, kept, payload, passed, to, out, now));
     if passed.is_late_beginning {
-        // The first packet of a key picture came last: what came before it was passed over and follows.
+        // The first packet of a key picture came last: what came before it was passed over and follows. Those that are pending go
+        // with it; the slot's memory sees to it that none is sent twice.
         for sequence in packet.sequence + 1..=layer.highest() {
-            let is_pending =
-                track.pending.iter().any(|(other, pending)| *other == packet.layer && *pending == sequence);
-            let (false, Some((kept, payload))) = (is_pending, layer.find(sequence)) else { continue };
+            let Some((kept, payload)) = layer.find(sequence) else { continue };
             let Some(slot) = seat.slots.get_mut(usize::from(packet.slot)) else { return };
             let Some(passed) = slot.forward(kept, packet.layer, layer, None, now) else { continue };
             stats.forwarded += u64::from(send_passed(seat, packet.slot, kept, payload, passed, to, out, now));
@@ -226,9 +226,9 @@ fn send_passed(
         ssrc: slot.stream.ssrc,
         extensions: Extensions { audio_level: kept.level, orientation: kept.orientation, ..Extensions::default() },
     };
-    let feeds_back = slot.feeds_back();
+    let (feeds_back, ids) = (slot.feeds_back(), slot.extensions);
     let kept = Some((kept, passed.numbers.picture_offset, passed.numbers.tl0_offset));
-    write(seat, header, &Body { front: &[], payload, padding: 0, feeds_back, kept }, 0, to, out, now).is_some()
+    write(seat, header, &Body { front: &[], payload, padding: 0, ids, feeds_back, kept }, 0, to, out, now).is_some()
 }
 
 /// What stands behind a header.
@@ -237,6 +237,8 @@ struct Body<'a> {
     payload: &'a [u8],
     /// Bytes of padding, the count included; less than 256.
     padding: usize,
+    /// Numbers of the header extensions.
+    ids: ExtensionIds,
     /// Whether it takes a transport-wide number.
     feeds_back: bool,
     /// What was seen in the payload, and what is added to VP8's numbers in the copy.
@@ -261,7 +263,7 @@ fn write(
         header.extensions.absolute_send_time = Some(send_time(now));
     }
     let buffer = out.room(MAX_HEADER + inside + RTP_ROOM);
-    let begin = header.write(&[], &seat.peer.negotiated().extensions, buffer)?;
+    let begin = header.write(&[], &body.ids, buffer)?;
     let front = begin + body.front.len();
     let end = front + body.payload.len();
     buffer[begin..front].copy_from_slice(body.front);

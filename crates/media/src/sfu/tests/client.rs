@@ -8,7 +8,7 @@ use centrale_model::Time;
 
 use super::world::Link;
 use crate::data::{CONTROL, ChannelId, Message, Opened};
-use crate::peer::{Arrived, Output, Peer, RTCP_ROOM, RTP_ROOM};
+use crate::peer::{Arrived, Output, Peer, RTCP_ROOM, RTP_ROOM, Track};
 use crate::receive::Arrivals;
 use crate::rtcp::{Packet, Report, SenderInfo, packets, write};
 use crate::rtp::{AudioLevel, Extensions, Header, MAX_HEADER, Span};
@@ -55,7 +55,9 @@ pub(super) struct Got {
     pub(super) heights: Vec<(Time, u16)>,
     pub(super) pictures: BTreeSet<u16>,
     pub(super) repaired: usize,
+    /// How many came twice otherwise than as a repetition.
     pub(super) copies: usize,
+    originals: BTreeSet<u64>,
     asked: BTreeMap<u64, Time>,
     pub(super) reports: Vec<SenderInfo>,
     pub(super) last_at: Time,
@@ -65,10 +67,11 @@ pub(super) struct Got {
 impl Got {
     /// Share of numbers between first and last that came, but for the last `behind`.
     pub(super) fn completeness(&self, behind: u64) -> f64 {
-        let (Some((first, _)), Some((last, _))) = (self.numbers.first_key_value(), self.numbers.last_key_value()) else {
+        let (Some((first, _)), Some((last, _))) = (self.numbers.first_key_value(), self.numbers.last_key_value())
+        else {
             return 0.0;
         };
-        let end = last.saturating_sub(behind);
+        let end = last.saturating_sub(behind).max(*first);
         self.numbers.range(first..=&end).count() as f64 / (end - first + 1) as f64
     }
 }
@@ -132,7 +135,8 @@ impl Client {
     /// Begins to send on the `nth` line of a kind on which it may; each layer has a rid (or nothing), a height, packets and bytes.
     pub(super) fn send(&mut self, kind: Kind, nth: usize, layers: &[(Option<&str>, u16, usize, usize)]) {
         let lines = &self.peer.negotiated().lines;
-        let (index, line) = lines.iter().enumerate().filter(|(_, l)| l.kind == kind && l.sends).nth(nth).expect("a line");
+        let (index, line) =
+            lines.iter().enumerate().filter(|(_, l)| l.kind == kind && l.sends).nth(nth).expect("a line");
         let codec = line.codecs.first().expect("a codec");
         let stream = line.stream.expect("a stream");
         for (n, (rid, height, packets, bytes)) in layers.iter().enumerate() {
@@ -188,9 +192,9 @@ impl Client {
                     let media = lines[usize::from(track.line.0)].announced.iter().find(|r| r.rtx == Some(ssrc));
                     let media = media.expect("the stream that is repaired is announced").ssrc;
                     let number = u16::from_be_bytes([payload[0], payload[1]]);
-                    self.take(media, track.line.0, number, &rtp.header, &payload[2..], true, now);
+                    self.take(media, track, number, &rtp.header, &payload[2..], now);
                 } else {
-                    self.take(ssrc, track.line.0, rtp.header.sequence, &rtp.header, &payload, false, now);
+                    self.take(ssrc, track, rtp.header.sequence, &rtp.header, &payload, now);
                 }
             }
             Arrived::Rtcp { begin, end } => {
@@ -202,7 +206,8 @@ impl Client {
         self.drain(now);
     }
 
-    fn take(&mut self, ssrc: u32, line: u8, number: u16, header: &Header, payload: &[u8], is_repair: bool, now: Time) {
+    fn take(&mut self, ssrc: u32, track: Track, number: u16, header: &Header, payload: &[u8], now: Time) {
+        let (line, is_repair) = (track.line.0, track.is_repair);
         let kind = self.peer.negotiated().lines[usize::from(line)].kind;
         let got = self.got.entry(ssrc).or_default();
         got.line = line;
@@ -211,13 +216,18 @@ impl Client {
         }
         let sequence = got.highest.saturating_add_signed(i64::from(number.wrapping_sub(got.highest as u16) as i16));
         got.highest = got.highest.max(sequence);
-        if got.numbers.insert(sequence, header.timestamp).is_some() {
+        if !is_repair && !got.originals.insert(sequence) {
             got.copies += 1;
+        }
+        if got.numbers.insert(sequence, header.timestamp).is_some() {
             return;
         }
         got.repaired += usize::from(is_repair);
         got.markers += usize::from(header.is_marked);
         got.last_at = now;
+        if payload.len() < 19 {
+            return; // Nonsense of a hostile client.
+        }
         match kind {
             Kind::Audio => *got.by_sender.entry(payload[0]).or_default() += 1,
             Kind::Video => {
@@ -272,13 +282,8 @@ impl Client {
             extensions.repaired_rid = Span::part(0..rid.len());
         }
         extensions.mid = Span::part(rid.len()..names.len());
-        let header = Header {
-            payload_type,
-            sequence: sending.rtx_sequence,
-            ssrc: sending.rtx_ssrc,
-            extensions,
-            ..header
-        };
+        let header =
+            Header { payload_type, sequence: sending.rtx_sequence, ssrc: sending.rtx_ssrc, extensions, ..header };
         let payload = [&number.to_be_bytes()[..], &packet[layout.payload_range()]].concat();
         self.transmit(&header, names.as_bytes(), &payload, now);
     }
@@ -303,6 +308,29 @@ impl Client {
             buffer.truncate(length);
             self.outbox.push_back(buffer);
         }
+    }
+
+    /// A packet of a stream (or of its repairs) with any number and payload.
+    pub(super) fn nonsense(&mut self, sending: usize, sequence: u16, is_repair: bool, payload: &[u8]) {
+        let sending = &self.sending[sending];
+        let mid = self.peer.negotiated().lines[usize::from(sending.line.0)].mid.clone();
+        let rid = sending.rid.clone().unwrap_or_default();
+        let names = format!("{rid}{mid}");
+        let rid = Span::part(0..rid.len()).filter(|_| !rid.is_empty());
+        let extensions = Extensions {
+            rid: rid.filter(|_| !is_repair),
+            repaired_rid: rid.filter(|_| is_repair),
+            mid: Span::part(names.len() - mid.len()..names.len()),
+            transport_sequence: Some(sequence.wrapping_mul(31)),
+            ..Extensions::default()
+        };
+        let (ssrc, payload_type) = match (is_repair, sending.rtx_payload_type) {
+            (true, Some(rtx)) => (sending.rtx_ssrc, rtx),
+            _ => (sending.ssrc, sending.payload_type),
+        };
+        let header =
+            Header { payload_type, sequence, timestamp: u32::from(sequence) << 9, ssrc, extensions, is_marked: false };
+        self.transmit(&header, names.as_bytes(), payload, Time::ZERO);
     }
 
     pub(super) fn say(&mut self, text: &str, now: Time) {
@@ -376,7 +404,7 @@ impl Client {
                 .filter(|n| !got.numbers.contains_key(n))
                 .filter(|n| got.asked.get(n).is_none_or(|at| now - *at >= Duration::from_millis(60)))
                 .collect();
-            missing.iter().for_each(|n| drop(got.asked.insert(*n, now)));
+            got.asked.extend(missing.iter().map(|n| (*n, now)));
             let numbers: Vec<u16> = missing.iter().map(|n| *n as u16).collect();
             if !numbers.is_empty() {
                 write::nack(&mut out, 1, *ssrc, &numbers);

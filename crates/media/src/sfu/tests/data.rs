@@ -23,7 +23,8 @@ fn messages_reach_whom_they_name_on_channels_that_name_the_sender() {
     assert!(world.run_until(3000, |world| world.connected() == 3));
     world.run(500);
     let now = world.now;
-    let channel = world.clients[0].peer.open_channel("data/7/s1/Durable", "", Reliability::DURABLE, now).expect("opens");
+    let channel =
+        world.clients[0].peer.open_channel("data/7/s1/Durable", "", Reliability::DURABLE, now).expect("opens");
     world.run(300);
     let now = world.now;
     for (number, targets) in [(1, &[][..]), (2, &[1]), (3, &[0, 2])] {
@@ -85,13 +86,13 @@ fn the_echo_test_plays_back_what_was_said() {
     world.clients[0].send(Kind::Audio, 0, &[(None, 0, 1, 80)]);
     world.run(4000);
     assert!(world.heard().is_empty());
-    world.run(6000);
+    world.run(6300);
     let count = world.heard()[&(0, 0)];
     assert!((230..=260).contains(&count), "{count}");
     let got = world.clients[0].got.values().find(|got| !got.numbers.is_empty()).expect("a voice");
     assert!((got.completeness(0) - 1.0).abs() < f64::EPSILON);
     assert_eq!(got.markers, 1);
-    world.run(6000);
+    world.run(4500);
     assert_eq!(world.heard()[&(0, 0)], count);
     world.run(6000);
     assert!(world.heard()[&(0, 0)] > count + 100);

@@ -57,7 +57,8 @@ fn three_people_hear_and_see_one_another_and_nobody_hears_itself() {
     let slots = world.clients[0].told.iter().rfind(|told| told["type"] == "slots").expect("it was told");
     let slots = slots["slots"].as_array().expect("a list");
     for source in ["microphone", "camera"] {
-        let people: Vec<_> = slots.iter().filter(|slot| slot["source"] == source).map(|slot| &slot["participant"]).collect();
+        let people: Vec<_> =
+            slots.iter().filter(|slot| slot["source"] == source).map(|slot| &slot["participant"]).collect();
         assert_eq!(people, [&json!(who(1)), &json!(who(2))], "{source}");
     }
 }
@@ -180,7 +181,8 @@ fn the_loudest_are_heard_when_there_are_fewer_slots_than_voices() {
     let before = world.heard();
     world.run(1000);
     let after = world.heard();
-    let grown = |sender: u8| after.get(&(0, sender)).copied().unwrap_or(0) - before.get(&(0, sender)).copied().unwrap_or(0);
+    let grown =
+        |sender: u8| after.get(&(0, sender)).copied().unwrap_or(0) - before.get(&(0, sender)).copied().unwrap_or(0);
     assert!(grown(3) > 40 && grown(4) > 40, "{after:?}");
     assert_eq!(grown(1) + grown(2) + grown(5), 0);
 }
@@ -196,14 +198,16 @@ fn wishes_decide_which_pictures_come_and_unwanted_ones_cost_nothing() {
         client.send(Kind::Video, 0, &LAYERS);
     }
     world.run(1500);
-    let want = json!({"type": "want", "videos": [{"participant": who(2), "source": "camera", "width": 320, "height": 180}]});
+    let want =
+        json!({"type": "want", "videos": [{"participant": who(2), "source": "camera", "width": 320, "height": 180}]});
     let now = world.now;
     world.clients[0].say(&want.to_string(), now);
     world.run(1500);
     let before = world.heard();
     world.run(1000);
     let after = world.heard();
-    let grown = |sender: u8| after.get(&(0, sender)).copied().unwrap_or(0) - before.get(&(0, sender)).copied().unwrap_or(0);
+    let grown =
+        |sender: u8| after.get(&(0, sender)).copied().unwrap_or(0) - before.get(&(0, sender)).copied().unwrap_or(0);
     assert_eq!((grown(1), grown(3)), (0, 0));
     // The smallest layer, one packet of 550 bytes at 30 frames a second.
     assert!((25..=40).contains(&grown(2)), "{}", grown(2));

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use super::world::{CONFERENCE, World, who};
-use super::{PLAIN, simple, viewer};
+use super::{LAYERS, PLAIN, browser, simple, viewer};
 use crate::command::{Command, Mode, RefusedBecause, Rights};
 use crate::rtcp::write;
 use crate::sdp::Kind;
@@ -17,7 +17,8 @@ fn joins_that_never_finish_are_bounded_and_forgotten() {
         let conference = crate::ConferenceId(centrale_model::CallId::from_u128(u128::from(n / 10)));
         let participant = who(n as usize);
         let (display_name, rights, mode) = (None, Rights::ALL, Mode::Auto);
-        let join = Command::Join { conference, participant, epoch: 1, display_name, offer, rights, mode, is_echo: false };
+        let join =
+            Command::Join { conference, participant, epoch: 1, display_name, offer, rights, mode, is_echo: false };
         refused += usize::from(world.ask(join, participant, 1) == Err(RefusedBecause::Full));
     }
     assert_eq!((refused, world.sfu.peers()), (100, 500));
@@ -67,7 +68,8 @@ fn strangers_and_replays_change_nothing() {
     world.run(500);
     let client = &mut world.clients[0];
     client.tick(world.now + Duration::from_millis(20));
-    let datagram = client.outbox.iter().find(|bytes| bytes[0] >> 6 == 2 && bytes[1] < 192 | 128).cloned().expect("a packet");
+    let datagram =
+        client.outbox.iter().find(|bytes| bytes[0] >> 6 == 2 && bytes[1] < 192 | 128).cloned().expect("a packet");
     let from = client.address;
     let before = world.sfu.stats();
     world.intrude(from, datagram.clone());
@@ -110,4 +112,47 @@ fn a_stranger_cannot_take_over_by_a_forged_check() {
     let before = world.heard()[&(1, 0)];
     world.run(1000);
     assert!(world.heard()[&(1, 0)] > before + 40);
+}
+
+#[test]
+fn nonsense_inside_the_encryption_is_survived() {
+    let mut world = World::new();
+    for n in 0..3 {
+        world.join(n, &browser(2));
+    }
+    assert!(world.run_until(2000, |world| world.connected() == 3));
+    for client in &mut world.clients {
+        client.send(Kind::Video, 0, &LAYERS);
+        client.send(Kind::Audio, 0, &[(None, 0, 1, 80)]);
+    }
+    world.run(1000);
+    let mut chance = 7u64;
+    let mut next = || {
+        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (chance >> 33) as u32
+    };
+    let known: Vec<u32> = world.clients[1].got.keys().copied().collect();
+    for round in 0..3000u32 {
+        let length = next() as usize % 60 * 4 + 8;
+        let mut compound: Vec<u8> = (0..length).map(|_| next() as u8).collect();
+        compound[0] = 0x80 | (next() as u8 & 0x3f);
+        compound[1] = 200 + (next() % 8) as u8;
+        let words = if next() % 4 == 0 { next() as u16 } else { (length / 4 - 1) as u16 };
+        compound[2..4].copy_from_slice(&words.to_be_bytes());
+        if length >= 12 && next() % 2 == 0 {
+            compound[8..12].copy_from_slice(&known[next() as usize % known.len()].to_be_bytes());
+        }
+        world.clients[1].rtcp(&compound);
+        let payload: Vec<u8> = (0..next() % 40).map(|_| next() as u8).collect();
+        let sending = next() as usize % world.clients[1].sending.len();
+        world.clients[1].nonsense(sending, next() as u16, next() % 3 == 0, &payload);
+        if round % 8 == 0 {
+            world.run(1);
+        }
+    }
+    let before = world.heard();
+    world.run(1500);
+    let after = world.heard();
+    assert!(after[&(0, 2)] > before[&(0, 2)] + 100, "the others go on");
+    assert!(after[&(2, 0)] > before[&(2, 0)] + 100, "the others go on");
 }

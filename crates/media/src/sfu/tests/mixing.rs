@@ -18,9 +18,13 @@ fn who_asks_for_a_mix_hears_one_stream_and_is_told() {
         client.send(Kind::Audio, 0, &[(None, 0, 1, 80)]);
     }
     world.run(3000);
-    let voices: Vec<_> = world.clients[2].got.values().filter(|got| got.heights.is_empty() && !got.numbers.is_empty()).collect();
+    let voices: Vec<_> =
+        world.clients[2].got.values().filter(|got| got.heights.is_empty() && !got.numbers.is_empty()).collect();
     assert_eq!(voices.len(), 1);
-    let receives = world.events.iter().rfind(|event| matches!(event, Event::Receives { participant, .. } if *participant == who(2)));
+    let receives = world
+        .events
+        .iter()
+        .rfind(|event| matches!(event, Event::Receives { participant, .. } if *participant == who(2)));
     assert!(matches!(receives, Some(Event::Receives { mode: Mode::Mixed, .. })), "{receives:?}");
     let mode = world.clients[2].told.iter().rfind(|told| told["type"] == "mode").expect("told");
     assert_eq!(mode["mode"], "mixed");
@@ -36,9 +40,11 @@ fn whoever_can_take_one_stream_only_is_mixed_when_two_others_speak() {
     assert!(world.run_until(3000, |world| world.connected() == 2));
     world.clients[1].send(Kind::Audio, 0, &[(None, 0, 1, 80)]);
     world.run(1000);
-    let mode = |world: &World| match world.events.iter().rfind(
-        |event| matches!(event, Event::Receives { participant, .. } if *participant == who(0)),
-    ) {
+    let mode = |world: &World| match world
+        .events
+        .iter()
+        .rfind(|event| matches!(event, Event::Receives { participant, .. } if *participant == who(0)))
+    {
         Some(Event::Receives { mode, .. }) => Some(*mode),
         _ => None,
     };

@@ -162,7 +162,12 @@ impl World {
     }
 
     /// Gives a join to the forwarder and takes its answer.
-    pub(super) fn ask(&mut self, join: Command, participant: ParticipantId, epoch: u32) -> Result<String, RefusedBecause> {
+    pub(super) fn ask(
+        &mut self,
+        join: Command,
+        participant: ParticipantId,
+        epoch: u32,
+    ) -> Result<String, RefusedBecause> {
         self.command(join);
         let at = self.events.iter().rposition(|event| match event {
             Event::Answered { participant: p, epoch: e, .. } | Event::Refused { participant: p, epoch: e, .. } => {
