@@ -49,6 +49,8 @@ pub struct Config {
     pub acme: Option<Acme>,
     /// The relay.
     pub relay: Relay,
+    /// Group calls.
+    pub media: Media,
     /// Whether requests over a limit are refused.
     pub limits: bool,
     /// How long live calls may go on after SIGTERM.
@@ -68,8 +70,10 @@ pub struct Listen {
     pub relay: SocketAddr,
     /// TURN over TLS.
     pub relay_tls: SocketAddr,
-    /// Media of group calls.
+    /// Media of group calls: the first worker's port.
     pub media: SocketAddr,
+    /// Whether the operator wrote it; else other ports may be taken when these are in use.
+    pub is_media_given: bool,
     /// SIP over UDP and TCP.
     pub sip: SocketAddr,
     /// Counters.
@@ -155,6 +159,15 @@ pub struct Relay {
     pub alternates: Vec<SocketAddr>,
     /// The relays whose names clients are given, when they are other nodes.
     pub servers: Vec<RelayServer>,
+}
+
+/// Group calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Media {
+    /// Threads; 0 for one per core. Each has a UDP port.
+    pub workers: usize,
+    /// The most participants of a call.
+    pub participants: usize,
 }
 
 /// A relay on another node.

@@ -18,6 +18,7 @@ mod config;
 mod handle;
 mod outgoing;
 mod seats;
+mod studio;
 mod worker;
 
 #[cfg(test)]

@@ -10,12 +10,13 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use centrale_exchange::{Chance, SystemChance};
 use centrale_media::peer::Host;
-use centrale_media::{Command, ConferenceId, Event, RefusedBecause, Settings, Stats};
+use centrale_media::{Command, ConferenceId, Event, Job, RefusedBecause, Settings, Stats};
 use tokio::sync::{mpsc, oneshot};
 
 use super::config::MediaConfig;
 use super::seats::Seats;
-use super::worker::Worker;
+use super::studio::Studio;
+use super::worker::{Ways, Worker};
 use crate::packets::listen;
 use crate::packets::ready::Waker;
 
@@ -48,6 +49,17 @@ pub(super) enum Told {
         command: Command,
         number: u64,
         answer: oneshot::Sender<Option<Event>>,
+    },
+    /// A piece of work came back from the studio.
+    Done {
+        job: Box<Job>,
+        took: Duration,
+        machine: u64,
+    },
+    /// A piece of work panicked there.
+    Broken {
+        what: String,
+        machine: u64,
     },
     Stats(SyncSender<MediaStats>),
     Stop,
@@ -161,6 +173,7 @@ pub(crate) fn start(config: &MediaConfig) -> io::Result<(MediaHandle, mpsc::Rece
         max_peers: config.max_peers,
         lost_events: mouth.lost.clone(),
     };
+    let studio = Studio::open(count)?;
     let mut threads = Vec::new();
     for (number, sockets) in sockets.into_iter().enumerate() {
         let own: Vec<SocketAddr> = sockets.iter().map(UdpSocket::local_addr).collect::<io::Result<_>>()?;
@@ -173,7 +186,9 @@ pub(crate) fn start(config: &MediaConfig) -> io::Result<(MediaHandle, mpsc::Rece
         settings.max_peers = config.max_peers;
         let (sender, inbox) = channel();
         let gauge = Arc::new(Gauge::default());
-        let mut worker = Worker::new(settings, sockets, inbox, mouth.clone(), gauge.clone(), zero)?;
+        let ways =
+            Ways { inbox, back: sender.clone(), mouth: mouth.clone(), gauge: gauge.clone(), studio: studio.clone() };
+        let mut worker = Worker::new(settings, sockets, ways, zero)?;
         handle.reins.push(Reins { inbox: sender, waker: worker.waker(), gauge });
         threads.push(std::thread::Builder::new().name(format!("media-{number}")).spawn(move || worker.run())?);
     }
@@ -199,7 +214,9 @@ fn open(listen: &[SocketAddr], number: usize) -> io::Result<Vec<UdpSocket>> {
             let wanted = match (address.port(), port) {
                 (0, None) => 0,
                 (0, Some(port)) => port,
-                (first, _) => u16::try_from(usize::from(first) + number).map_err(|_| io::ErrorKind::AddrNotAvailable)?,
+                (first, _) => {
+                    u16::try_from(usize::from(first) + number).map_err(|_| io::ErrorKind::AddrNotAvailable)?
+                }
             };
             let address = SocketAddr::new(address.ip(), wanted);
             match listen::alone(address) {
@@ -233,7 +250,9 @@ fn candidates(config: &MediaConfig, own: &[SocketAddr]) -> Vec<SocketAddr> {
         let socket = own.iter().find(|socket| socket.is_ipv4() == ip.is_ipv4())?;
         Some(SocketAddr::new(*ip, socket.port()))
     };
-    config.advertised.iter().filter_map(with_port).collect()
+    let found: Vec<SocketAddr> = config.advertised.iter().filter_map(with_port).collect();
+    // Nothing that was chosen fits the sockets: better their own addresses than none.
+    if found.is_empty() { own.iter().copied().filter(|own| !own.ip().is_unspecified()).collect() } else { found }
 }
 
 impl MediaHandle {
@@ -255,7 +274,8 @@ impl MediaHandle {
             let has = |worker: usize| (self.reins[worker].gauge.peers.load(Ordering::Relaxed), count(worker));
             may_begin.then(|| (0..self.reins.len()).min_by_key(|worker| has(*worker)))?
         });
-        let is_told = place.is_some_and(|(worker, number)| self.tell(worker, Told::Command { command, number, answer }));
+        let is_told =
+            place.is_some_and(|(worker, number)| self.tell(worker, Told::Command { command, number, answer }));
         async move {
             if !is_told {
                 return refusal;

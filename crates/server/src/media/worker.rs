@@ -7,16 +7,17 @@ use std::net::{SocketAddr, UdpSocket};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, TryRecvError};
+use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::time::{Duration, Instant};
 
 use centrale_exchange::{Chance, SystemChance};
-use centrale_media::{Command, ConferenceId, Event, Settings, Sfu, Stats};
+use centrale_media::{Command, ConferenceId, Event, Job, Settings, Sfu, Stats};
 use centrale_model::Time;
 use tokio::sync::oneshot;
 
 use super::handle::{Gauge, Heard, MediaStats, Mouth, Told, sum};
 use super::outgoing::Outgoing;
+use super::studio::{Order, Studio};
 use crate::packets::arriving::{Arriving, Turn};
 use crate::packets::ready::{Events, Ready, Waker};
 use crate::packets::udp::Received;
@@ -29,6 +30,9 @@ const MOST: usize = 64;
 const LOOK: Duration = Duration::from_secs(1);
 /// How often it looks whether conferences that nobody closed are empty.
 const SWEEP: Duration = Duration::from_secs(30);
+/// A mix that takes longer than this is made in the studio the next time. Higher: packets wait longer for mixes; lower: mixes wait more often
+/// for a thread to wake.
+const QUICK: Duration = Duration::from_millis(2);
 /// The token of commands; sockets are numbered from zero.
 const INBOX: u64 = u64::MAX;
 
@@ -39,15 +43,27 @@ struct Door {
     is_v4: bool,
 }
 
+/// A worker's ways to everybody else.
+pub(super) struct Ways {
+    pub(super) inbox: Receiver<Told>,
+    /// Into the own inbox.
+    pub(super) back: Sender<Told>,
+    pub(super) mouth: Mouth,
+    pub(super) gauge: Arc<Gauge>,
+    pub(super) studio: Studio,
+}
+
 pub(super) struct Worker {
     settings: Settings,
     sfu: Sfu,
+    /// How many machines there were before this one.
+    machine: u64,
+    /// What the latest mix took.
+    mix_took: Duration,
     doors: Vec<Door>,
     outgoing: Outgoing,
     ready: Ready,
-    inbox: Receiver<Told>,
-    mouth: Mouth,
-    gauge: Arc<Gauge>,
+    ways: Ways,
     zero: Instant,
     buffer: Vec<u8>,
     /// Conferences of which commands came, with the latest one's number.
@@ -64,14 +80,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(
-        settings: Settings,
-        sockets: Vec<UdpSocket>,
-        inbox: Receiver<Told>,
-        mouth: Mouth,
-        gauge: Arc<Gauge>,
-        zero: Instant,
-    ) -> io::Result<Worker> {
+    pub(super) fn new(settings: Settings, sockets: Vec<UdpSocket>, ways: Ways, zero: Instant) -> io::Result<Worker> {
         let ready = Ready::new(INBOX)?;
         let mut doors = Vec::new();
         for (at, socket) in sockets.into_iter().enumerate() {
@@ -82,12 +91,12 @@ impl Worker {
         Ok(Worker {
             sfu: Sfu::new(settings.clone()),
             settings,
+            machine: 0,
+            mix_took: Duration::ZERO,
             doors,
             outgoing: Outgoing::default(),
             ready,
-            inbox,
-            mouth,
-            gauge,
+            ways,
             zero,
             buffer: vec![0; SLOT],
             known: BTreeMap::new(),
@@ -127,7 +136,7 @@ impl Worker {
         }
     }
 
-    /// One turn: 1. what arrived is handed in, 2. commands, 3. deadlines, 4. everything is sent, 5. events are told.
+    /// One turn: 1. what arrived is handed in, 2. commands, 3. deadlines and what they make due, 4. everything is sent, 5. events are told.
     fn turn(&mut self, events: &Events, now: Time) {
         let mut is_told = false;
         for at in 0..events.count() {
@@ -142,6 +151,7 @@ impl Worker {
         if self.sfu.timeout().is_some_and(|(at, _)| at <= now) {
             self.sfu.handle_timeout(now);
         }
+        self.work(now);
         self.send(now);
         self.tell();
         if self.next_look <= now {
@@ -175,6 +185,35 @@ impl Worker {
         self.stats.datagrams += datagrams;
     }
 
+    /// Mixes and composes what is due: what is quick here, everything else in the studio.
+    fn work(&mut self, now: Time) {
+        while let Some(mut job) = self.sfu.job() {
+            if job.is_heavy() || self.mix_took > QUICK {
+                let order = Order {
+                    job,
+                    now,
+                    machine: self.machine,
+                    back: self.ways.back.clone(),
+                    waker: self.ready.waker().clone(),
+                };
+                match self.ways.studio.take(order) {
+                    Ok(()) => continue,
+                    Err(refused) => job = refused.job,
+                }
+            }
+            let begin = thread_time();
+            job.run(now);
+            self.done(job, thread_time().saturating_sub(begin), now);
+        }
+    }
+
+    fn done(&mut self, job: Job, took: Duration, now: Time) {
+        if !job.is_heavy() {
+            self.mix_took = took;
+        }
+        self.sfu.done(job, took, now);
+    }
+
     fn send(&mut self, now: Time) {
         let Worker { sfu, doors, outgoing, .. } = self;
         sfu.transmits(now, |to: SocketAddr, bytes, segment| {
@@ -186,15 +225,26 @@ impl Worker {
 
     fn tell(&mut self) {
         while let Some(event) = self.sfu.poll() {
-            self.mouth.say(Heard::Event(event));
+            self.ways.mouth.say(Heard::Event(event));
         }
     }
 
     fn obey(&mut self, now: Time) {
         self.ready.waker().hush();
         loop {
-            match self.inbox.try_recv() {
+            match self.ways.inbox.try_recv() {
                 Ok(Told::Command { command, number, answer }) => self.command(command, number, answer, now),
+                Ok(Told::Done { job, took, machine }) => {
+                    // What a machine that is gone had given away is of no use to this one.
+                    if machine == self.machine {
+                        self.done(*job, took, now);
+                    }
+                }
+                Ok(Told::Broken { what, machine }) => {
+                    if machine == self.machine {
+                        std::panic::resume_unwind(Box::new(what));
+                    }
+                }
                 Ok(Told::Stats(answer)) => {
                     // Nobody may be waiting any more; that is theirs to know.
                     let _ = answer.try_send(self.stats());
@@ -221,12 +271,12 @@ impl Worker {
         while let Some(event) = self.sfu.poll() {
             match event {
                 Event::Answered { .. } | Event::Refused { .. } | Event::Summary { .. } => said = Some(event),
-                other => self.mouth.say(Heard::Event(other)),
+                other => self.ways.mouth.say(Heard::Event(other)),
             }
         }
         // An asker that no longer waits asks again.
         let _ = answer.send(said);
-        self.gauge.peers.store(self.sfu.peers(), Ordering::Relaxed);
+        self.ways.gauge.peers.store(self.sfu.peers(), Ordering::Relaxed);
     }
 
     fn look(&mut self, now: Time) {
@@ -236,8 +286,8 @@ impl Worker {
         let (cpu_before, before) = std::mem::replace(&mut self.looked, (cpu, now));
         let span = now.since(before).as_micros().max(1);
         let busy = cpu.saturating_sub(cpu_before).as_micros() * 1000 / span;
-        self.gauge.busy.store(busy.min(1000) as usize, Ordering::Relaxed);
-        self.gauge.peers.store(self.sfu.peers(), Ordering::Relaxed);
+        self.ways.gauge.busy.store(busy.min(1000) as usize, Ordering::Relaxed);
+        self.ways.gauge.peers.store(self.sfu.peers(), Ordering::Relaxed);
         if self.next_sweep <= now {
             self.next_sweep = now + SWEEP;
             self.sweep(now);
@@ -252,13 +302,13 @@ impl Worker {
             while let Some(event) = self.sfu.poll() {
                 match event {
                     Event::Summary { summary, .. } => is_here = summary.is_some(),
-                    other => self.mouth.say(Heard::Event(other)),
+                    other => self.ways.mouth.say(Heard::Event(other)),
                 }
             }
             if is_here {
                 self.known.insert(conference, latest);
             } else {
-                self.mouth.say(Heard::Empty { conference, latest });
+                self.ways.mouth.say(Heard::Empty { conference, latest });
             }
         }
     }
@@ -274,9 +324,10 @@ impl Worker {
         self.before = sum(&self.before, &self.sfu.stats());
         SystemChance::new().fill(&mut self.settings.seed);
         self.sfu = Sfu::new(self.settings.clone());
+        self.machine += 1;
         for conference in self.known.keys() {
             self.stats.lost_conferences += 1;
-            self.mouth.say(Heard::Event(Event::Lost { conference: *conference }));
+            self.ways.mouth.say(Heard::Event(Event::Lost { conference: *conference }));
         }
         // Whatever was told meanwhile and not yet heard.
         if let Err(error) = self.ready.waker().wake() {
@@ -309,13 +360,13 @@ impl Worker {
 }
 
 /// Processor time that this thread has used.
-fn thread_time() -> Duration {
+pub(super) fn thread_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// What a panic said.
-fn words(panic: &(dyn Any + Send)) -> &str {
+pub(super) fn words(panic: &(dyn Any + Send)) -> &str {
     panic
         .downcast_ref::<String>()
         .map(String::as_str)
