@@ -22,10 +22,16 @@ use centrale_stun::{Message, attribute};
 const ICE_CONTROLLING: u16 = 0x802A;
 
 /// A side's user name fragment and password.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Credentials {
     pub(crate) ufrag: String,
     pub(crate) pwd: String,
+}
+
+impl core::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Credentials({})", self.ufrag)
+    }
 }
 
 /// What an agent found, for the peer to pass on.

@@ -2,6 +2,16 @@
 //!
 //! One [`Command`] or one datagram goes in at one moment; datagrams, [`Event`]s and a deadline come out. A worker thread of the
 //! server drives one of them per core.
+//!
+//! ```text
+//!   commands ──▶ ┌ Sfu ─────────────────────────────────┐ ──▶ events
+//!                │  conference: tracks ─▶ slots ─▶ pacer │
+//!                │                 └────▶ mix ───┘       │
+//!   datagrams ─▶ │  peer: ICE · DTLS · SRTP · data       │ ──▶ datagrams
+//!                └───────────────────────────────────────┘
+//! ```
+//!
+//! Not here: sockets and threads (the server's), who may join and what a participant may do (the `calls` machine and the exchange).
 
 pub mod data;
 pub mod mix;
@@ -34,3 +44,7 @@ pub use command::{
 };
 pub use mixing::Job;
 pub use sfu::{Settings, Sfu, Stats, Why};
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

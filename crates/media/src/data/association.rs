@@ -259,9 +259,7 @@ impl Association {
             sctp_proto::Event::Stream(StreamEvent::Opened { id } | StreamEvent::Readable { id }) => self.read(id, sink),
             // The other side closed: our half follows, which frees the number (RFC 8831 §6.7).
             sctp_proto::Event::Stream(StreamEvent::Finished { id }) => {
-                if self.channels.remove(&id).is_some() {
-                    sink.push(Event::Closed(ChannelId(id)));
-                }
+                sink.extend(self.channels.remove(&id).map(|_| Event::Closed(ChannelId(id))));
             }
             _ => {}
         }

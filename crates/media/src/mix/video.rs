@@ -1,12 +1,27 @@
 //! The composer: everybody's pictures on one canvas, encoded once for all viewers of the same kind.
 
+mod assemble;
+mod draw;
+mod feed;
+mod layout;
+mod payload;
+mod scale;
+mod stage;
+mod stream;
+
 use core::time::Duration;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
+use centrale_codec::{Picture, PictureRef};
 use centrale_model::{Bitrate, ParticipantId, Time};
 
 use crate::command::Source;
+use feed::Feed;
+use layout::Cast;
+use scale::Scratch;
+use stage::{Guise, Stage};
+use stream::Stream;
 
 /// A codec that the composer decodes and encodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,19 +156,64 @@ pub struct ComposerStats {
 #[derive(Debug)]
 pub struct Composer {
     settings: ComposerSettings,
+    born: Time,
     due: Time,
-    viewers: BTreeMap<ParticipantId, View>,
+    /// In the order of joining.
+    people: Vec<ParticipantId>,
+    guises: BTreeMap<ParticipantId, Guise>,
+    feeds: BTreeMap<(ParticipantId, Source), Feed>,
+    /// Who shares a screen, the latest first.
+    screens: Vec<ParticipantId>,
+    speakers: Vec<ParticipantId>,
+    spotlight: Vec<ParticipantId>,
+    viewers: BTreeMap<ParticipantId, Viewer>,
+    stages: Vec<Stage>,
+    streams: BTreeMap<View, Stream>,
+    /// Stages in the sizes of lower qualities.
+    smaller: BTreeMap<(Layout, Quality), Picture>,
+    scratch: Scratch,
+    /// Smoothed time that a tick takes, in seconds.
+    cost: f32,
     ready: VecDeque<Composed>,
     stats: ComposerStats,
+}
+
+#[derive(Debug)]
+struct Viewer {
+    /// What was asked for.
+    view: View,
+    bandwidth: Option<Bitrate>,
+    /// What it gets.
+    quality: Quality,
+    /// It asked for a key frame, or must have one.
+    needs_key: bool,
+    /// It can see nothing before the next key frame, and is sent nothing.
+    is_blind: bool,
 }
 
 impl Composer {
     /// A composer without anybody in it. Its first picture is due at `now`.
     pub fn new(settings: ComposerSettings, now: Time) -> Composer {
+        let settings = ComposerSettings {
+            frame_rate: settings.frame_rate.clamp(5, 30),
+            max_payload: settings.max_payload.clamp(200, 1400),
+        };
         Composer {
             settings,
+            born: now,
             due: now,
+            people: Vec::new(),
+            guises: BTreeMap::new(),
+            feeds: BTreeMap::new(),
+            screens: Vec::new(),
+            speakers: Vec::new(),
+            spotlight: Vec::new(),
             viewers: BTreeMap::new(),
+            stages: Vec::new(),
+            streams: BTreeMap::new(),
+            smaller: BTreeMap::new(),
+            scratch: Scratch::default(),
+            cost: 0.0,
             ready: VecDeque::new(),
             stats: ComposerStats::default(),
         }
@@ -161,43 +221,73 @@ impl Composer {
 
     /// Shows a participant, with a name, or changes the name. Without pictures its initials are drawn.
     pub fn set_person(&mut self, participant: ParticipantId, name: &str) {
-        let _ = (participant, name);
+        if !self.guises.contains_key(&participant) {
+            self.people.push(participant);
+        }
+        let guise = self.guises.entry(participant).or_default();
+        guise.name = name.chars().take(LONGEST_NAME).collect();
     }
 
     /// Shows a participant no more; its pictures go with it.
     pub fn remove_person(&mut self, participant: ParticipantId) {
-        let _ = participant;
+        self.people.retain(|person| *person != participant);
+        self.screens.retain(|person| *person != participant);
+        self.guises.remove(&participant);
+        self.feeds.retain(|(person, _), _| *person != participant);
     }
 
     /// Draws (or no longer draws) the sign of a muted microphone on a participant's tile.
     pub fn set_muted(&mut self, participant: ParticipantId, is_muted: bool) {
-        let _ = (participant, is_muted);
+        if let Some(guise) = self.guises.get_mut(&participant) {
+            guise.is_muted = is_muted;
+        }
     }
 
     /// Says who speaks and spoke, the latest first; and who of them speaks at this moment.
     pub fn set_speakers(&mut self, dominant: &[ParticipantId], speaking: &[ParticipantId]) {
-        let _ = (dominant, speaking);
+        self.speakers = dominant.to_vec();
+        for (participant, guise) in &mut self.guises {
+            guise.is_speaking = speaking.contains(participant);
+        }
     }
 
     /// Puts participants on the stage, in this order, whoever speaks; empty: nobody.
     pub fn set_spotlight(&mut self, participants: &[ParticipantId]) {
-        let _ = participants;
+        self.spotlight = participants.to_vec();
     }
 
-    /// Says whether a participant sends pictures of this source. When it stops, its tile shows the initials again (camera) or goes (screen).
-    /// A source that was not announced begins with its first packet.
+    /// Says whether a participant sends pictures of this source. When it stops, its tile shows the initials again (camera) or goes (screen), and
+    /// late packets are dropped. A source that was not announced begins with its first packet.
     pub fn set_sending(&mut self, participant: ParticipantId, source: Source, is_sending: bool) {
-        let _ = (participant, source, is_sending);
+        if !self.guises.contains_key(&participant) || source == Source::Microphone {
+            return;
+        }
+        let was_sending = self.feeds.get(&(participant, source)).is_some_and(|feed| !feed.is_off);
+        if was_sending != is_sending {
+            // A feed that begins anew has no picture of before.
+            self.feeds.insert((participant, source), Feed::new(!is_sending));
+            self.note_screen(participant, source, is_sending);
+        }
     }
 
-    /// Takes a packet of a participant's camera or screen. One of somebody unknown is dropped.
+    /// Takes a packet of a participant's camera or screen, packets of padding too (their payload is empty). One of somebody unknown is dropped.
     pub fn push(&mut self, participant: ParticipantId, source: Source, packet: VideoPacket, now: Time) {
-        let _ = (participant, source, packet, now);
+        if !self.guises.contains_key(&participant) || source == Source::Microphone {
+            return;
+        }
+        if !self.feeds.contains_key(&(participant, source)) {
+            self.set_sending(participant, source, true);
+        }
+        if let Some(feed) = self.feeds.get_mut(&(participant, source)).filter(|feed| !feed.is_off) {
+            feed.push(&packet, now);
+        }
     }
 
     /// Composes for a viewer, beginning with a key frame; or changes how it looks at the conference.
     pub fn set_viewer(&mut self, viewer: ParticipantId, view: View) {
-        self.viewers.insert(viewer, view);
+        let bandwidth = self.viewers.get(&viewer).and_then(|known| known.bandwidth);
+        let quality = choose_quality(view.quality, bandwidth, view.quality);
+        self.viewers.insert(viewer, Viewer { view, bandwidth, quality, needs_key: true, is_blind: true });
     }
 
     /// Composes no more for a viewer.
@@ -208,17 +298,38 @@ impl Composer {
     /// Says how much a viewer can take (from its transport feedback): it moves to the quality that fits, and a shared encode follows the
     /// slowest of those who share it.
     pub fn set_bandwidth(&mut self, viewer: ParticipantId, bandwidth: Bitrate) {
-        let _ = (viewer, bandwidth);
+        let Some(viewer) = self.viewers.get_mut(&viewer) else { return };
+        viewer.bandwidth = Some(bandwidth);
+        let quality = choose_quality(viewer.view.quality, Some(bandwidth), viewer.quality);
+        if quality != viewer.quality {
+            viewer.quality = quality;
+            (viewer.needs_key, viewer.is_blind) = (true, true);
+        }
     }
 
     /// Makes the next picture of this viewer's stream a key frame (its PLI or FIR). Heeded at most every half second per stream.
     pub fn request_key_frame(&mut self, viewer: ParticipantId) {
-        let _ = viewer;
+        if let Some(viewer) = self.viewers.get_mut(&viewer) {
+            viewer.needs_key = true;
+        }
     }
 
-    /// Whose pictures are on some canvas, and how large; in order of participant. Packets of others need not be handed in.
+    /// Whose pictures were on some canvas at the last tick, and how large; in order of participant. Packets of others need not be handed in.
     pub fn visible(&self) -> Vec<Visible> {
-        Vec::new()
+        let mut largest: BTreeMap<(ParticipantId, Source), (usize, usize)> = BTreeMap::new();
+        for tile in self.stages.iter().flat_map(Stage::tiles) {
+            let size = largest.entry((tile.participant, tile.source)).or_default();
+            *size = (*size).max((tile.area.width, tile.area.height));
+        }
+        largest
+            .into_iter()
+            .map(|((participant, source), (width, height))| Visible {
+                participant,
+                source,
+                width: width as u32,
+                height: height as u32,
+            })
+            .collect()
     }
 
     /// When the next picture is due; nothing while there is no viewer.
@@ -226,13 +337,22 @@ impl Composer {
         (!self.viewers.is_empty()).then_some(self.due)
     }
 
-    /// Decodes what came, composes and encodes one picture when one is due. Heavy: milliseconds.
+    /// Decodes what came, composes and encodes one picture when one is due. Heavy: milliseconds. What was not polled by then is dropped.
     pub fn tick(&mut self, now: Time) {
-        if now < self.due {
+        self.ready.clear();
+        if now < self.due || self.viewers.is_empty() {
             return;
         }
-        self.due = now + Duration::from_secs(1) / u32::from(self.settings.frame_rate.clamp(5, 30));
+        self.schedule(now);
         self.stats.pictures += 1;
+        self.arrange();
+        self.decode(now);
+        let changed: Vec<Layout> = self
+            .stages
+            .iter_mut()
+            .filter_map(|stage| stage.draw(&self.guises, &self.feeds).then(|| stage.layout()))
+            .collect();
+        self.encode(&changed, now);
     }
 
     /// What goes out, one by one.
@@ -240,13 +360,192 @@ impl Composer {
         self.ready.pop_front()
     }
 
-    /// Says how much processor time the last tick took. When it nears the time between two pictures, pictures are left out.
+    /// Says how much processor time the last tick took. When it nears the time between two pictures, there are fewer pictures.
     pub fn spent(&mut self, time: Duration) {
-        let _ = time;
+        self.cost += (time.as_secs_f32().min(1.0) - self.cost) * 0.1;
     }
 
     /// What was counted.
     pub fn stats(&self) -> ComposerStats {
         self.stats
     }
+
+    /// The composed picture of a layout as it was last drawn, while somebody looks at it.
+    pub fn picture(&self, layout: Layout) -> Option<PictureRef<'_>> {
+        self.stages.iter().find(|stage| stage.layout() == layout).map(Stage::picture)
+    }
+
+    /// Looks when the next picture is due. It keeps to the beat, unless a tick takes so long that there is no time for it.
+    fn schedule(&mut self, now: Time) {
+        let beat = Duration::from_secs(1) / u32::from(self.settings.frame_rate);
+        let slow = Duration::from_secs_f32((self.cost / MOST_LOAD).clamp(0.0, 1.0));
+        self.due = self.due + beat.max(slow);
+        while self.due <= now {
+            self.due = self.due + beat;
+            self.stats.skipped += 1;
+        }
+    }
+
+    /// Has a stage for each layout that is looked at, in the best size that somebody gets, and everybody in place.
+    fn arrange(&mut self) {
+        let mut wanted: BTreeMap<Layout, Quality> = BTreeMap::new();
+        for viewer in self.viewers.values() {
+            let best = wanted.entry(viewer.view.layout).or_insert(viewer.quality);
+            *best = (*best).max(viewer.quality);
+        }
+        self.stages.retain(|stage| wanted.get(&stage.layout()).is_some_and(|best| best.size() == stage.size()));
+        for (layout, quality) in wanted {
+            if !self.stages.iter().any(|stage| stage.layout() == layout) {
+                self.stages.push(Stage::new(layout, quality.size()));
+            }
+        }
+        let is_seen =
+            |person: ParticipantId| self.feeds.get(&(person, Source::Camera)).is_some_and(|feed| !feed.is_off);
+        let cast = Cast {
+            people: self.people.iter().map(|person| (*person, is_seen(*person))).collect(),
+            screens: self.screens.clone(),
+            speakers: self.speakers.clone(),
+            spotlight: self.spotlight.clone(),
+        };
+        for stage in &mut self.stages {
+            stage.arrange(&cast);
+        }
+    }
+
+    /// Decodes whoever is on a canvas, and asks for key frames.
+    fn decode(&mut self, now: Time) {
+        let shown: BTreeSet<(ParticipantId, Source)> =
+            self.stages.iter().flat_map(Stage::tiles).map(|tile| (tile.participant, tile.source)).collect();
+        for ((participant, source), feed) in &mut self.feeds {
+            if !shown.contains(&(*participant, *source)) {
+                feed.drop_all();
+                continue;
+            }
+            feed.decode(now, &mut self.stats);
+            if *source == Source::Camera {
+                feed.notice_stall(now);
+            }
+            if let Some(ssrc) = feed.wants_key(now) {
+                self.ready.push_back(Composed::AskKeyFrame { participant: *participant, source: *source, ssrc });
+            }
+        }
+    }
+
+    fn encode(&mut self, changed: &[Layout], now: Time) {
+        let views: BTreeSet<View> = self.viewers.values().map(Viewer::gets).collect();
+        self.streams.retain(|view, _| views.contains(view));
+        self.smaller.retain(|(layout, quality), _| views.iter().any(|v| v.layout == *layout && v.quality == *quality));
+        let timestamp = media_time(now.since(self.born));
+        let mut scaled: BTreeSet<(Layout, Quality)> = BTreeSet::new();
+        for view in views {
+            let Some(stage) = self.stages.iter().find(|stage| stage.layout() == view.layout) else { continue };
+            if !self.streams.contains_key(&view) {
+                // A codec that is not built in is not offered; without memory there is no picture.
+                let Ok(stream) = Stream::new(view.codec, view.quality, self.settings.frame_rate) else { continue };
+                self.streams.insert(view, stream);
+            }
+            let Some(stream) = self.streams.get_mut(&view) else { continue };
+            let sharers = || self.viewers.values().filter(|viewer| viewer.gets() == view);
+            if sharers().any(|viewer| viewer.needs_key) {
+                stream.ask_key();
+            }
+            let slowest = sharers().filter_map(|viewer| viewer.bandwidth).min();
+            stream.set_bitrate(bitrate_for(view.quality, slowest));
+            if !stream.is_due(changed.contains(&view.layout), self.settings.frame_rate, now) {
+                continue;
+            }
+            let picture = if stage.size() == view.quality.size() {
+                stage.picture()
+            } else {
+                let smaller = self.smaller.entry((view.layout, view.quality)).or_default();
+                if scaled.insert((view.layout, view.quality)) {
+                    shrink(&stage.picture(), view.quality.size(), smaller, &mut self.scratch);
+                }
+                smaller.view()
+            };
+            let Some(encoded) = stream.encode(&picture, self.settings.max_payload, now) else { continue };
+            self.stats.encodes += 1;
+            self.stats.key_frames += u64::from(encoded.is_key);
+            let mut viewers = Vec::new();
+            for (id, viewer) in self.viewers.iter_mut().filter(|(_, viewer)| viewer.gets() == view) {
+                if encoded.is_key {
+                    (viewer.needs_key, viewer.is_blind) = (false, false);
+                }
+                if !viewer.is_blind {
+                    viewers.push(*id);
+                }
+            }
+            if !viewers.is_empty() {
+                let (is_key, payloads) = (encoded.is_key, encoded.payloads);
+                self.ready.push_back(Composed::Frame { viewers, timestamp, is_key, payloads });
+            }
+        }
+    }
+
+    fn note_screen(&mut self, participant: ParticipantId, source: Source, is_sending: bool) {
+        if source == Source::Screen {
+            self.screens.retain(|person| *person != participant);
+            if is_sending {
+                self.screens.insert(0, participant);
+            }
+        }
+    }
 }
+
+impl Viewer {
+    fn gets(&self) -> View {
+        View { quality: self.quality, ..self.view }
+    }
+}
+
+impl Default for ComposerSettings {
+    /// 25 pictures a second, payloads that fit a tunnel of 1,280 bytes.
+    fn default() -> ComposerSettings {
+        ComposerSettings { frame_rate: 25, max_payload: 1150 }
+    }
+}
+
+/// The quality that fits, at most `best`. To go up from `current` takes a fifth more than to stay, so that it does not swing.
+fn choose_quality(best: Quality, bandwidth: Option<Bitrate>, current: Quality) -> Quality {
+    let Some(bandwidth) = bandwidth else { return best };
+    let fits = |quality: Quality| {
+        let least = quality.rates()[0].0;
+        bandwidth.0 >= if quality > current { least + least / 5 } else { least }
+    };
+    [Quality::High, Quality::Medium]
+        .into_iter()
+        .find(|quality| *quality <= best && fits(*quality))
+        .unwrap_or(Quality::Low)
+}
+
+/// What a stream takes: nine tenths of what its slowest viewer can, for headers and repairs.
+fn bitrate_for(quality: Quality, slowest: Option<Bitrate>) -> Bitrate {
+    let [least, most, usual] = quality.rates();
+    slowest.map_or(usual, |slowest| Bitrate((slowest.0 / 10 * 9).clamp(least.0, most.0)))
+}
+
+/// A span in units of the RTP clock of video, which wraps.
+fn media_time(span: Duration) -> u32 {
+    (span.as_micros() * 9 / 100) as u32
+}
+
+/// A whole ratio smaller.
+fn shrink(picture: &PictureRef<'_>, size: (usize, usize), into: &mut Picture, scratch: &mut Scratch) {
+    if (into.width(), into.height()) != size {
+        *into = Picture::new(size.0, size.1);
+    }
+    for (index, plane) in [picture.y, picture.u, picture.v].into_iter().enumerate() {
+        let divisor = if index == 0 { 1 } else { 2 };
+        let (out, stride) = into.plane_mut(index);
+        scale::scale(&plane, out, stride, size.0 / divisor, size.1 / divisor, scratch);
+    }
+}
+
+/// Longest name that is drawn, in letters.
+const LONGEST_NAME: usize = 64;
+
+/// Part of the time that ticks may take, before pictures become fewer.
+const MOST_LOAD: f32 = 0.75;
+
+#[cfg(test)]
+mod tests;

@@ -31,7 +31,7 @@ impl Host {
 }
 
 /// What one peer connection is given.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Config {
     /// What it shares with the others of its worker.
     pub host: Arc<Host>,
@@ -43,6 +43,16 @@ pub struct Config {
     pub has_control: bool,
 }
 
+impl core::fmt::Debug for Config {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        // The seed is a secret.
+        f.debug_struct("Config")
+            .field("video", &self.video)
+            .field("has_control", &self.has_control)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Config {
     /// Every codec, VP8 first; with the control channel.
     pub fn new(host: Arc<Host>, seed: [u8; 32]) -> Config {
@@ -52,21 +62,28 @@ impl Config {
 }
 
 /// Chance that was given as a seed: HMAC-SHA-256 of a counter.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Chance {
-    key: hmac::Key,
+    seed: [u8; 32],
     counter: u64,
+}
+
+impl core::fmt::Debug for Chance {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Chance({})", self.counter)
+    }
 }
 
 impl Chance {
     pub(crate) fn new(seed: &[u8; 32]) -> Chance {
-        Chance { key: hmac::Key::new(hmac::HMAC_SHA256, seed), counter: 0 }
+        Chance { seed: *seed, counter: 0 }
     }
 
     /// The next 32 bytes.
     pub(crate) fn bytes(&mut self) -> [u8; 32] {
         self.counter += 1;
-        let tag = hmac::sign(&self.key, &self.counter.to_be_bytes());
+        // The key is made for each use, which is rare: kept, it would be the largest thing in a peer.
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &self.seed), &self.counter.to_be_bytes());
         let mut bytes = [0; 32];
         bytes.copy_from_slice(tag.as_ref());
         bytes

@@ -25,7 +25,6 @@ pub struct OfferedLine {
 }
 
 /// A peer connection whose offer is out and whose answer is awaited.
-#[derive(Debug)]
 pub struct Dialing {
     config: Config,
     chance: Chance,
@@ -35,7 +34,6 @@ pub struct Dialing {
 }
 
 /// What a peer that dialed offers again, until the answer comes.
-#[derive(Debug)]
 pub struct Reoffer {
     local: Credentials,
     is_restart: bool,
@@ -87,6 +85,22 @@ impl Peer {
         }
         self.negotiated = agreed;
         Ok(())
+    }
+}
+
+// Descriptions hold passwords: they are not printed.
+impl core::fmt::Debug for Dialing {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Dialing").field("local", &self.local).finish_non_exhaustive()
+    }
+}
+
+impl core::fmt::Debug for Reoffer {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Reoffer")
+            .field("local", &self.local)
+            .field("is_restart", &self.is_restart)
+            .finish_non_exhaustive()
     }
 }
 

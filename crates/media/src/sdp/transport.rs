@@ -5,8 +5,8 @@ use core::net::SocketAddr;
 use super::OfferError;
 use super::parse::{Description, Media, Transport};
 
-/// How the other side is reached and known.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How the other side is reached and known. It cannot be printed: it holds a password.
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Remote {
     /// Its ICE user name fragment, 4 to 256 characters.
     pub(crate) ufrag: String,
@@ -33,8 +33,8 @@ pub(crate) enum Hash {
     Sha512,
 }
 
-/// What this side says of itself.
-#[derive(Clone, Debug)]
+/// What this side says of itself. It cannot be printed: it holds a password.
+#[derive(Clone)]
 pub(crate) struct Local<'a> {
     pub(crate) ufrag: &'a str,
     pub(crate) pwd: &'a str,
