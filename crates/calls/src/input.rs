@@ -1,7 +1,11 @@
 //! What can happen to a call.
 
-use centrale_model::{CallId, EndReason, EndpointId, Identity, LegId, ParticipantId};
+use centrale_model::{
+    CallId, EndReason, EndpointId, GroupId, Identity, LegId, ParticipantId, ParticipantRole, ReceiveMode,
+};
 use serde::{Deserialize, Serialize};
+
+use crate::Heard;
 
 /// Text that passes through without being read: SDP, a candidate line, a custom context.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -73,6 +77,27 @@ pub struct Target {
     pub absence: EndReason,
 }
 
+/// What kind of call is placed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Form {
+    /// Between two, media by the most direct path.
+    #[default]
+    Pair,
+    /// A group call: media by way of the media processor, any number of targets.
+    Group,
+    /// With the media processor itself, which plays back what it hears (B-CALL-12). The one target has no device.
+    Echo,
+}
+
+/// Who of a call is meant.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Who {
+    /// One device's place.
+    Place(ParticipantId),
+    /// All places of somebody, and whatever still rings.
+    Everything(Identity),
+}
+
 /// Where a call comes from when it is not simply dialled.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Origin {
@@ -134,9 +159,11 @@ pub enum Input {
         participant_id: ParticipantId,
         /// The caller's name, as the callee shows it.
         display_name: Option<String>,
+        /// Between two, a group, or the echo bot.
+        form: Form,
         /// Whom to call: exactly one for a one-to-one call.
         targets: Vec<Target>,
-        /// The caller's offer.
+        /// The caller's offer; in other forms than [`Form::Pair`] it goes to the media processor, and its answer is no notice.
         offer: Description,
         /// What the caller sends.
         sending: Sending,
@@ -147,6 +174,85 @@ pub enum Input {
         /// Whether clients may use a relay (B-FLOW-11): decides the reason when no path is found.
         is_relay_allowed: bool,
     },
+    /// A device joins a group call, or comes back with a new peer connection. As the first input it begins the call.
+    /// From: the switchboard. Effect: [`Order::Admit`](crate::Order::Admit); the answer is no notice.
+    ///
+    /// Ignored: a call between two; one that is full ([`Call::is_full`](crate::Call::is_full)); an offer of an epoch that is over
+    /// ([`Call::epoch_of`](crate::Call::epoch_of)).
+    Join {
+        /// Who.
+        identity: Identity,
+        /// On which device. Its leg, when it has one that lives, keeps its place.
+        endpoint: EndpointId,
+        /// Its place in the call, when it is not in it.
+        participant_id: ParticipantId,
+        /// Its name.
+        display_name: Option<String>,
+        /// The group, for the first who joins.
+        group: Option<GroupId>,
+        /// Its offer.
+        offer: Description,
+        /// What it sends.
+        sending: Sending,
+        /// How it wants to receive.
+        mode: ReceiveMode,
+        /// What it may do.
+        role: ParticipantRole,
+        /// Whether clients may use a relay; counts for the first who joins.
+        is_relay_allowed: bool,
+    },
+    /// A leg calls somebody into the call.
+    Add {
+        /// Which leg.
+        leg: LegId,
+        /// Whom.
+        target: Target,
+    },
+    /// A leg takes somebody out of a group call.
+    Remove {
+        /// Which leg.
+        leg: LegId,
+        /// Whom.
+        who: Who,
+    },
+    /// A leg mutes others of a group call (B-CALL-6).
+    MuteOthers {
+        /// Which leg.
+        leg: LegId,
+        /// Whom; `None`: all others.
+        whom: Option<Vec<ParticipantId>>,
+    },
+    /// A leg raises or lowers its hand.
+    RaiseHand(LegId, bool),
+    /// A leg lowers hands of others.
+    LowerHands {
+        /// Which leg.
+        leg: LegId,
+        /// Whose; `None`: everybody's.
+        whose: Option<Vec<ParticipantId>>,
+    },
+    /// A leg puts participants of a group call on everybody's stage, or takes them off it.
+    Spotlight {
+        /// Which leg.
+        leg: LegId,
+        /// Who; `None`: all who are on it.
+        who: Option<Vec<ParticipantId>>,
+        /// On or off.
+        is_on: bool,
+    },
+    /// A leg says how it wants to receive.
+    Receive(LegId, ReceiveMode),
+    /// A leg asks to move the call to the media processor (B-TOPO-2).
+    Convene(LegId),
+    /// Somebody's role changed. From: whoever gives roles.
+    Role {
+        /// Whose.
+        identity: Identity,
+        /// The role.
+        role: ParticipantRole,
+    },
+    /// Something of the conference. From: whoever carries the call's orders.
+    Heard(Heard),
     /// A device of a ringing identity came online.
     /// From: the switchboard. Effect: it rings too, unless the call was answered.
     DeviceAppeared {
@@ -163,7 +269,7 @@ pub enum Input {
         leg: LegId,
         /// Its user's name.
         display_name: Option<String>,
-        /// Its answer to the caller's offer.
+        /// Its answer to the caller's offer; in a conference its offer.
         answer: Description,
         /// What it sends.
         sending: Sending,
@@ -182,7 +288,7 @@ pub enum Input {
         /// Ends the call for everyone.
         for_everyone: bool,
     },
-    /// A description for the other side (renegotiation, ICE restart, glare is settled by the clients).
+    /// A description for the other side (renegotiation, ICE restart, glare is settled by the clients); in a conference an offer.
     Describe(LegId, Description),
     /// Candidates for the other side. Before the answer they go to every ringing device.
     Candidates(LegId, Candidates),

@@ -1,10 +1,10 @@
 //! One device of a participant in a call.
 
-use centrale_model::{EndReason, EndpointId, Identity, LegId, ParticipantId, Time};
+use centrale_model::{EndReason, EndpointId, Identity, LegId, ParticipantId, ReceiveMode, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::trickle::Trickle;
-use crate::{MediaReport, Sending};
+use crate::{MediaReport, Sealed, Sending};
 
 /// Where a leg stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -13,6 +13,8 @@ pub enum LegState {
     Calling,
     /// A device that rings.
     Ringing,
+    /// A device whose offer is with the media processor: it answered, or asked to join.
+    Joining,
     /// In the call.
     Connected,
     /// No longer, or never, in the call; why.
@@ -26,11 +28,49 @@ pub struct Leg {
     pub(crate) endpoint: EndpointId,
     pub(crate) identity: Identity,
     pub(crate) participant_id: ParticipantId,
-    /// Its participant's place in the call's list.
-    pub(crate) participant: usize,
+    /// Its participant's number in the call.
+    pub(crate) participant: u32,
     /// Its event connection is gone.
     pub(crate) is_lost: bool,
     pub(crate) stage: Stage,
+    /// Its place in the conference, once there is one.
+    pub(crate) seat: Option<Seat>,
+}
+
+/// A leg's peer connection to the media processor.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Seat {
+    /// Which peer connection: the latest that was described, or asked for.
+    pub(crate) epoch: u32,
+    /// Its offer, until it is answered.
+    pub(crate) pending: Option<Pending>,
+    /// The media processor has answered an offer of this epoch.
+    pub(crate) is_admitted: bool,
+    /// Its media path is up.
+    pub(crate) is_up: bool,
+    /// Some peer connection of this leg has carried media to the media processor.
+    pub(crate) had_media: bool,
+    /// How it wants to receive.
+    pub(crate) mode: ReceiveMode,
+    /// Its other peer connection, to the other side, goes on until all who moved are there.
+    pub(crate) is_moving: bool,
+}
+
+/// An offer on its way to the media processor.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) struct Pending {
+    pub(crate) offer: Sealed,
+    /// A peer connection that is there is described again.
+    pub(crate) is_renewal: bool,
+    /// Whoever asked waits for the answer itself, so that no notice is needed.
+    pub(crate) in_response: bool,
+}
+
+impl Seat {
+    /// A seat for a peer connection that is not described yet.
+    pub(crate) fn of(epoch: u32, mode: ReceiveMode) -> Seat {
+        Seat { epoch, pending: None, is_admitted: false, is_up: false, had_media: false, mode, is_moving: false }
+    }
 }
 
 /// A leg's state with what belongs to it.
@@ -42,6 +82,8 @@ pub(crate) enum Stage {
         /// What the device gathered before it was known to have answered.
         gathered: Trickle,
     },
+    /// Answered, or asked to join: waits for the media processor.
+    Joining,
     Connected(Connected),
     Over {
         reason: EndReason,
@@ -95,6 +137,7 @@ impl Leg {
         match &self.stage {
             Stage::Calling => LegState::Calling,
             Stage::Ringing { .. } => LegState::Ringing,
+            Stage::Joining => LegState::Joining,
             Stage::Connected(_) => LegState::Connected,
             Stage::Over { reason, .. } => LegState::Over(*reason),
         }
@@ -115,6 +158,11 @@ impl Leg {
         self.connected().is_some_and(|c| c.is_holding)
     }
 
+    /// It calls, is coming in, or is in.
+    pub(crate) fn is_in(&self) -> bool {
+        matches!(self.stage, Stage::Calling | Stage::Joining | Stage::Connected(_))
+    }
+
     pub(crate) fn is_ringing(&self) -> bool {
         matches!(self.stage, Stage::Ringing { .. })
     }
@@ -122,14 +170,14 @@ impl Leg {
     pub(crate) fn connected(&self) -> Option<&Connected> {
         match &self.stage {
             Stage::Connected(connected) => Some(connected),
-            Stage::Calling | Stage::Ringing { .. } | Stage::Over { .. } => None,
+            Stage::Calling | Stage::Ringing { .. } | Stage::Joining | Stage::Over { .. } => None,
         }
     }
 
     pub(crate) fn connected_mut(&mut self) -> Option<&mut Connected> {
         match &mut self.stage {
             Stage::Connected(connected) => Some(connected),
-            Stage::Calling | Stage::Ringing { .. } | Stage::Over { .. } => None,
+            Stage::Calling | Stage::Ringing { .. } | Stage::Joining | Stage::Over { .. } => None,
         }
     }
 }

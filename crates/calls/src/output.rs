@@ -1,9 +1,12 @@
 //! What a call wants done.
 
-use centrale_model::{CallId, EndReason, EndpointId, Identity, LegId, ParticipantId, ParticipantState, TransferState};
+use centrale_model::{
+    CallId, EndReason, EndpointId, GroupId, Identity, LegId, ParticipantId, ParticipantRole, ParticipantState,
+    ReceiveMode, TransferState,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::{Candidates, Description, MediaReport, Sealed, Sending, TransferTarget};
+use crate::{Candidates, Description, MediaReport, Order, Refusal, Sealed, Sending, TransferTarget};
 
 /// A participant as others see it.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -18,6 +21,18 @@ pub struct ParticipantView {
     pub state: ParticipantState,
     /// What it sends.
     pub sending: Sending,
+    /// What it may do.
+    pub role: ParticipantRole,
+    /// Its hand is up, as the how manyth of the call.
+    pub hand_raised: Option<u32>,
+    /// It is on everybody's stage.
+    pub is_spotlighted: bool,
+    /// Others muted it, and it has not unmuted itself since.
+    pub is_muted_by_others: bool,
+    /// How it receives in a conference, as far as known.
+    pub receives: Option<ReceiveMode>,
+    /// Why it is out, when it is.
+    pub end_reason: Option<EndReason>,
 }
 
 /// What a leg's client is told. Each becomes one event in its user's stream, addressed to its endpoint.
@@ -27,8 +42,8 @@ pub enum Notice {
     Incoming {
         /// Who calls.
         caller: ParticipantView,
-        /// The caller's offer.
-        offer: Description,
+        /// The caller's offer; `None` in a conference: the device offers.
+        offer: Option<Description>,
         /// The caller's candidates so far.
         candidates: Vec<Candidates>,
         /// Who asked for this call by a transfer.
@@ -51,6 +66,29 @@ pub enum Notice {
     },
     /// The accept was taken: this device is in the call (to the callee's device).
     Joined,
+    /// The media processor's answer to this leg's offer.
+    Conference(Description),
+    /// Offer to the media processor, with a peer connection of this epoch.
+    Convene {
+        /// Which.
+        epoch: u32,
+        /// The call is a group call.
+        is_group: bool,
+    },
+    /// Who moved to the media processor is there: the peer connection before the one of this epoch may go.
+    Convened {
+        /// Which is the one that stays.
+        epoch: u32,
+    },
+    /// The move came to nothing: the peer connection of this epoch goes on.
+    Adjourned {
+        /// Which is the one that stays.
+        epoch: u32,
+    },
+    /// Somebody muted this leg.
+    MutedByOthers(ParticipantId),
+    /// Several participants changed; or all others, to a leg that came in.
+    Participants(Vec<ParticipantView>),
     /// The call is over for this leg. Nothing follows.
     Ended(EndReason),
     /// The other side describes itself.
@@ -91,6 +129,39 @@ pub enum Fact {
         /// Whom.
         targets: Vec<Identity>,
     },
+    /// A group call began with somebody who joined it.
+    Opened {
+        /// Who.
+        identity: Identity,
+        /// The group, when it has an id.
+        group: Option<GroupId>,
+    },
+    /// Somebody was called into the call.
+    Added(LegId, Identity),
+    /// Somebody was taken out of the call.
+    Removed(LegId, Identity),
+    /// A device asked to join, or answered in a conference.
+    Joining(LegId, Identity, EndpointId),
+    /// What happened to a leg's peer connection to the media processor.
+    Seat(LegId, SeatFact),
+    /// The call moves to the media processor.
+    Convening,
+    /// The call is at the media processor.
+    Convened,
+    /// The call did not get to the media processor.
+    Adjourned,
+    /// The conference was lost with its media processor.
+    ConferenceLost,
+    /// A leg muted others: these.
+    Muted(LegId, Vec<LegId>),
+    /// A leg's hand went up or down.
+    Hand(LegId, bool),
+    /// A leg is on everybody's stage or no longer.
+    Spotlight(LegId, bool),
+    /// A leg's role changed.
+    Role(LegId, ParticipantRole),
+    /// How a leg receives changed.
+    Receives(LegId, ReceiveMode),
     /// A device was rung.
     Rung(LegId, Identity, EndpointId),
     /// A device alerts.
@@ -132,6 +203,23 @@ pub enum Fact {
     Ended(EndReason),
 }
 
+/// What happens to a leg's peer connection to the media processor.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum SeatFact {
+    /// Its offer was answered: epoch.
+    Answered(u32),
+    /// Its offer was not taken.
+    Refused(u32, Refusal),
+    /// Its path is up.
+    Up(u32),
+    /// Its path is broken at the moment.
+    Interrupted,
+    /// It is over.
+    Gone(u32),
+    /// The client was asked for another.
+    Convene(u32),
+}
+
 /// A change of another call that follows from this one.
 /// For: the switchboard, which feeds it to that call.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -161,4 +249,6 @@ pub enum Output {
     Record(Fact),
     /// Change another call.
     Change(Change),
+    /// Tell the media processor. For: whoever carries orders, one after the other.
+    Order(Order),
 }

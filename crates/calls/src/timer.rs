@@ -43,6 +43,15 @@ pub struct Timers {
     ///
     /// Default 60 s.
     pub transfer: Duration,
+    /// From the decision to move a call between two to the media processor until both sides are there.
+    ///
+    /// Default 115 s, the documented time-out of a promotion. Lower: sooner clear. Higher: slow networks still make it.
+    pub convene: Duration,
+    /// From an offer to the media processor until its answer.
+    ///
+    /// Default 20 s: it answers in milliseconds; whoever carries the offer tries another media processor within that time. Lower: a
+    /// joiner hears sooner that it cannot be. Higher: a cluster in trouble gets more time.
+    pub admit: Duration,
 }
 
 impl Timers {
@@ -63,6 +72,8 @@ impl Default for Timers {
             reconnect: Duration::from_secs(120),
             leaving: Duration::from_secs(60),
             transfer: Duration::from_secs(60),
+            convene: Duration::from_secs(115),
+            admit: Duration::from_secs(20),
         }
     }
 }
@@ -78,7 +89,7 @@ pub enum Why {
     /// `SETUP_UNFINISHED` when the callee's device is lost, `VANISHED` when the caller's is, `NETWORK_MISCONFIGURED` when
     /// relays may not be used, else `NO_PATH_AT_SETUP`; with `NETWORK_LOST` when media had flowed before.
     MediaSetup,
-    /// The leg's media path has not been mended: the call ends with `NETWORK_LOST`.
+    /// The leg's media path has not been mended: the call ends with `NETWORK_LOST`; in a group call the leg is out with it.
     MediaLost(LegId),
     /// The leg's event connection has not come back: the leg is over.
     Reconnect(LegId),
@@ -86,11 +97,23 @@ pub enum Why {
     Leaving(LegId),
     /// The transfer of this number has led nowhere: it has failed.
     Transfer(u32),
+    /// No device of the called participant of this number has alerted its user: it is out with 480/10078.
+    Alert(u32),
+    /// The called participant of this number has not answered: it is out with `NOT_ANSWERED`.
+    Answer(u32),
+    /// The two who talk directly are not both at the media processor: they go on as they were, or the one that is missing is
+    /// out with `NO_MEDIA_PATH`.
+    Convene,
+    /// The media processor has not answered the leg's offer: the leg is out with `NO_MEDIA_PATH`.
+    Admit(LegId),
+    /// The leg's path to the media processor has never been up: the leg is out with `NO_PATH_AT_SETUP`, or
+    /// `NETWORK_MISCONFIGURED` when relays may not be used.
+    Seat(LegId),
 }
 
 /// What a call waits for, soonest first.
 ///
-/// Bound: one of each kind for the call and two for each leg.
+/// Bound: one of each kind for the call, two for each participant and five for each leg.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Deadlines(BTreeSet<(Time, Why)>);

@@ -6,21 +6,30 @@
 //! deadlines that count from the call's birth.
 //!
 //! - [`Switchboard`]: the door. Start, signal, view, presence.
+//! - [`MediaDesk`]: where a media node takes the orders of conferences.
 //! - `endpoints`: where a user's calls ring.
-//! - `hosted`: one machine and its clock.
+//! - `hosted`: one machine and its clock; `perform`: what a command makes of it.
+//! - `courier`: brings a call's orders to its media node, and back what that says; `conference`: what crosses the bus.
 //! - `ledger`: the rows.
 //! - `explain`: the story told afterwards.
 //! - `speak`: wire words to machine words and back.
 
 mod command;
+mod conference;
+mod courier;
 mod endpoints;
 pub mod explain;
 mod hosted;
+mod join;
 mod ledger;
+mod media_nodes;
+mod orders;
+mod perform;
 mod presence;
 mod speak;
 mod start;
 mod switchboard;
 
+pub use conference::{Asked, MediaDesk, Teller};
 pub use presence::{Connection, Farewell, ICE_RENEWAL};
 pub use switchboard::{Settings, Switchboard};

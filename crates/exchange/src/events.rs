@@ -7,12 +7,14 @@
 //! What is kept: streams of users for [`KEPT_FOR_USERS`] (a client that was away longer starts anew), streams of calls for as long as their
 //! calls are.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use centrale_bus::{Subject, Subscription};
 use centrale_model::{EndpointId, Sequence, StreamName, Timestamp};
-use centrale_store::{Row, Store, StoreError, Tx};
+use centrale_store::{Row, Store, StoreError, Tx, Value};
 
 use crate::{Context, Error};
 
@@ -72,6 +74,94 @@ pub async fn append(
     )
     .await?;
     Ok(sequence(number))
+}
+
+/// A fact for a stream, for everyone or for one endpoint only.
+#[derive(Clone, Debug)]
+pub struct Post {
+    /// Which stream.
+    pub stream: StreamName,
+    /// For whom.
+    pub endpoint: Option<EndpointId>,
+    /// The fact, JSON.
+    pub body: Arc<str>,
+}
+
+/// Appends facts to streams, those of one stream in their order, and gives the last number of each stream.
+///
+/// A change in a call of hundreds is a fact for each of them: this takes a handful of statements for all of them. Streams are taken in order of
+/// name, so that two units of work that touch the same ones wait for each other and not in a circle.
+pub async fn append_all(
+    tx: &mut dyn Tx,
+    at: Timestamp,
+    posts: &[Post],
+) -> Result<Vec<(StreamName, Sequence)>, StoreError> {
+    let mut counts: BTreeMap<&StreamName, i64> = BTreeMap::new();
+    for post in posts {
+        *counts.entry(&post.stream).or_default() += 1;
+    }
+    let mut numbers: BTreeMap<String, i64> = BTreeMap::new();
+    let all: Vec<(&StreamName, i64)> = counts.iter().map(|(stream, count)| (*stream, *count)).collect();
+    for some in chunks(&all) {
+        let sql = format!(
+            "INSERT INTO streams (name, last, forgotten) VALUES {} \
+             ON CONFLICT (name) DO UPDATE SET last = streams.last + excluded.last RETURNING name, last",
+            tuples(some.len(), 2, ", 0")
+        );
+        let values: Vec<Value> =
+            some.iter().flat_map(|(name, count)| [name.as_str().into(), (*count).into()]).collect();
+        for row in tx.query(&sql, &values).await? {
+            numbers.insert(row.text(0)?.to_owned(), row.int(1)?);
+        }
+    }
+    let last = |stream: &StreamName| {
+        numbers.get(stream.as_str()).copied().ok_or_else(|| StoreError::Bug("RETURNING left a row out".into()))
+    };
+    let mut rows = Vec::with_capacity(posts.len());
+    for post in posts {
+        let left = counts.entry(&post.stream).or_default();
+        *left -= 1;
+        rows.push((post, last(&post.stream)? - *left));
+    }
+    for some in chunks(&rows) {
+        let sql =
+            format!("INSERT INTO events (stream, number, at, endpoint, body) VALUES {}", tuples(some.len(), 5, ""));
+        let values: Vec<Value> = some
+            .iter()
+            .flat_map(|(post, number)| {
+                let endpoint = post.endpoint.map(|id| id.to_string());
+                [
+                    post.stream.as_str().into(),
+                    (*number).into(),
+                    at.as_millis().into(),
+                    endpoint.into(),
+                    (&*post.body).into(),
+                ]
+            })
+            .collect();
+        tx.execute(&sql, &values).await?;
+    }
+    all.iter().map(|(stream, _)| Ok(((*stream).clone(), sequence(last(stream)?)))).collect()
+}
+
+/// Slices of a few sizes only, so that engines prepare a few statements and not one for each number of rows.
+fn chunks<T>(all: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut rest = all;
+    std::iter::from_fn(move || {
+        let size = [64, 16, 4, 1].into_iter().find(|size| *size <= rest.len())?;
+        let (some, others) = rest.split_at(size);
+        rest = others;
+        Some(some)
+    })
+}
+
+/// `($1, $2), ($3, $4)`: so many tuples of so many values, each with the same end.
+fn tuples(count: usize, width: usize, end: &str) -> String {
+    let tuple = |at: usize| {
+        let values: Vec<String> = (1..=width).map(|value| format!("${}", at * width + value)).collect();
+        format!("({}{end})", values.join(", "))
+    };
+    (0..count).map(tuple).collect::<Vec<_>>().join(", ")
 }
 
 /// Gives the facts after a number that are for everyone or for this endpoint, oldest first, at most `limit`.

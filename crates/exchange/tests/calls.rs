@@ -33,7 +33,7 @@ async fn two_people_ring_talk_and_hang_up_and_it_is_all_kept() {
     let heard = bob.hears().await;
     assert_eq!(kinds(&heard), ["incomingCall"]);
     let Event::IncomingCall(incoming) = &heard[0] else { panic!() };
-    assert_eq!(incoming.offer, offer(0));
+    assert_eq!(incoming.offer, Some(offer(0)));
     assert_eq!(incoming.caller.identity, alice.identity());
     bob.does(id(1), vec![Signal::Ringing]).await.expect("taken");
     assert!(kinds(&alice.hears().await).contains(&"ringing"));

@@ -9,6 +9,8 @@
 
 #[path = "calls.rs"]
 mod calls;
+#[path = "groups.rs"]
+mod groups;
 #[path = "identity.rs"]
 mod identity;
 #[path = "relay.rs"]

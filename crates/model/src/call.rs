@@ -21,6 +21,8 @@ pub enum CallState {
     Connecting,
     /// The other side is being alerted; `Incoming` on the callee (B-CALL-1).
     Ringing,
+    /// Waits to be let in.
+    InLobby,
     /// Answered.
     Connected,
     /// This side holds (the other may hold too).
@@ -40,12 +42,41 @@ pub enum ParticipantState {
     Connecting,
     /// A device alerts.
     Ringing,
+    /// Waits to be let in.
+    InLobby,
     /// In the call.
     Connected,
     /// In the call, holding.
     Hold,
     /// Gone.
     Disconnected,
+}
+
+/// What a participant may do in a call (B-ROOM-3). What each role may is in the call machine's `Rights` and `Act`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+pub enum ParticipantRole {
+    /// Everything: send, and act on others. Who has no other role has this one.
+    #[default]
+    Presenter,
+    /// Sends voice, picture and screen.
+    Collaborator,
+    /// Sends voice and picture.
+    Attendee,
+    /// Only receives.
+    Consumer,
+}
+
+/// How a participant receives the others in a conference.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ReceiveMode {
+    /// As the media processor chooses.
+    #[default]
+    Auto,
+    /// Each sender's streams.
+    Forwarded,
+    /// One mixed voice and one composed picture.
+    Mixed,
 }
 
 /// Where a transfer stands.
@@ -118,6 +149,8 @@ impl EndReason {
     pub const MEDIA_LOST: EndReason = EndReason::new(410, 301_005);
     /// A telephone was called and no trunk leads there.
     pub const NO_TRUNK: EndReason = EndReason::new(403, 511_532);
+    /// The media processor did not take the offer.
+    pub const OFFER_REFUSED: EndReason = EndReason::new(410, 3111);
     /// The network of this client failed in mid-call.
     pub const NETWORK_LOST: EndReason = EndReason::new(410, 3101);
     /// A network configuration (relay switched off, say) leaves no path.

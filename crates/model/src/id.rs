@@ -95,6 +95,10 @@ guid!(
     CallId
 );
 guid!(
+    /// A group of people who meet by a name that an app chose: the call that lives under it (B-CALL-7).
+    GroupId
+);
+guid!(
     /// One installed client of one user: a browser tab, an app. Where legs ring.
     EndpointId
 );

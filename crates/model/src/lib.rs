@@ -15,9 +15,11 @@ mod token;
 mod unit;
 mod usage;
 
-pub use call::{CallState, Direction, EndReason, MediaKind, ParticipantState, TransferState};
+pub use call::{
+    CallState, Direction, EndReason, MediaKind, ParticipantRole, ParticipantState, ReceiveMode, TransferState,
+};
 pub use event::{Sequence, StreamName};
-pub use id::{CallId, EndpointId, IdError, LegId, ParticipantId, ResourceId, UserId};
+pub use id::{CallId, EndpointId, GroupId, IdError, LegId, ParticipantId, ResourceId, UserId};
 pub use identity::{Identity, IdentityError, PhoneNumber};
 pub use private::Private;
 pub use time::{Time, Timestamp};

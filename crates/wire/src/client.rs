@@ -1,10 +1,10 @@
 //! The client API: what browsers and apps ask by REST (`/client/…`), with a user access token.
 
-use centrale_model::{CallId, EndpointId, Identity, ParticipantId, Scope, Sequence};
+use centrale_model::{CallId, EndpointId, GroupId, Identity, ParticipantId, ReceiveMode, Scope, Sequence};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::signal::{Description, IceConfiguration, Sending, ServerFrame, Signal, TransferOf, Welcome};
+use crate::signal::{CallView, Description, IceConfiguration, Sending, ServerFrame, Signal, TransferOf, Welcome};
 use crate::{Auth, Limit, Method, Operation, Per, Query, QueryKind};
 
 /// Whoever may start or join calls.
@@ -132,9 +132,12 @@ pub struct StartCall {
     pub call_id: CallId,
     /// This client's endpoint.
     pub endpoint_id: EndpointId,
-    /// Raw ids of those to call; one for a one-to-one call.
+    /// Raw ids of those to call: one for a one-to-one call; two or more make a group call.
     pub targets: Vec<Identity>,
-    /// The offer.
+    /// Make a group call whatever the number of targets.
+    #[serde(default)]
+    pub group: bool,
+    /// The offer: to the one who is called, or, in a group call or a call to the echo bot, to the media processor.
     pub offer: Description,
     /// What this client sends.
     #[serde(default)]
@@ -161,6 +164,9 @@ pub struct CallStarted {
     pub call_id: CallId,
     /// The caller's place in it.
     pub participant_id: ParticipantId,
+    /// The media processor's answer, when the offer went there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<Description>,
     /// Fresh ICE servers.
     pub ice: IceConfiguration,
 }
@@ -176,6 +182,78 @@ impl Operation for StartCall {
     const AUTH: Auth = Auth::User;
     const SCOPES: &'static [Scope] = &[Scope::Voip];
     const LIMIT: Option<Limit> = Some(Limit { name: "start call", count: 30, window_ms: 10_000, per: Per::Caller });
+    const BODY_LIMIT: usize = 128 * 1024;
+}
+
+/// Which call is joined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Locator {
+    /// The call of a group; made when there is none (B-CALL-7).
+    Group {
+        /// The group, a GUID that the app chose.
+        group_id: GroupId,
+    },
+    /// A group call that lives.
+    Call {
+        /// The call.
+        call_id: CallId,
+    },
+}
+
+/// Joins a group call.
+///
+/// A device that is in the call already (a page was reloaded) is the same participant as before, with a new peer connection; its offer is of
+/// a higher epoch than the one before. The same request again gives the same answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JoinCall {
+    /// Which call.
+    pub locator: Locator,
+    /// This client's endpoint.
+    pub endpoint_id: EndpointId,
+    /// Names this request among those of the endpoint: 1 to 64 characters, random.
+    pub request_id: String,
+    /// The offer to the media processor.
+    pub offer: Description,
+    /// What this client sends.
+    #[serde(default)]
+    pub sending: Sending,
+    /// Name shown to others, at most 256 characters.
+    #[serde(default)]
+    pub display_name: Option<String>,
+    /// How this client wants to receive.
+    #[serde(default)]
+    pub media: ReceiveMode,
+}
+
+/// The answer to [`JoinCall`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CallJoined {
+    /// The call.
+    pub call_id: CallId,
+    /// This client's place in it.
+    pub participant_id: ParticipantId,
+    /// The media processor's answer.
+    pub answer: Description,
+    /// Fresh ICE servers.
+    pub ice: IceConfiguration,
+    /// The call as this client sees it.
+    pub call: CallView,
+}
+
+impl Operation for JoinCall {
+    type Request = JoinCall;
+    type Response = CallJoined;
+    const NAME: &'static str = "Client_JoinCall";
+    const SUMMARY: &'static str = "Join a group call, or begin it.";
+    const METHOD: Method = Method::Post;
+    const PATH: &'static str = "/client/calls/:join";
+    const STATUS: u16 = 200;
+    const AUTH: Auth = Auth::User;
+    const SCOPES: &'static [Scope] = CALLERS;
+    const LIMIT: Option<Limit> = Some(Limit { name: "join call", count: 30, window_ms: 10_000, per: Per::Caller });
     const BODY_LIMIT: usize = 128 * 1024;
 }
 

@@ -1,6 +1,6 @@
 //! What operators see of calls: the list, and why a call went the way it did.
 
-use centrale_model::{CallId, EndReason, EndpointId, Identity, ParticipantId};
+use centrale_model::{CallId, EndReason, EndpointId, GroupId, Identity, ParticipantId, ReceiveMode};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -28,8 +28,16 @@ pub struct CallSummary {
     pub call_id: CallId,
     /// Who placed it.
     pub caller: Identity,
-    /// Whom.
+    /// Whom; nobody for a group call that was joined.
     pub targets: Vec<Identity>,
+    /// It is, or was, a group call.
+    pub is_group: bool,
+    /// The id under which it was joined.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_id: Option<GroupId>,
+    /// The node whose media processor held its conference last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub media_node: Option<String>,
     /// When it was placed, milliseconds since the Unix epoch.
     pub started: i64,
     /// When it was over.
@@ -96,8 +104,13 @@ pub struct LegStory {
     pub endpoint_id: EndpointId,
     /// Its place in the call.
     pub participant_id: ParticipantId,
-    /// `caller` or `callee`.
+    /// How it came in: `caller`, `callee` or `joined`.
     pub role: String,
+    /// How it received in a conference, last: forwarded or mixed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receives: Option<ReceiveMode>,
+    /// How many peer connections to the media processor it needed.
+    pub media_connections: u32,
     /// Milliseconds it was connected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connected_ms: Option<u64>,

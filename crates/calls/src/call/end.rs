@@ -4,7 +4,7 @@ use centrale_model::{EndReason, LegId, Time};
 
 use super::{CALLER, Call, Phase};
 use crate::leg::Stage;
-use crate::{Change, Fact, LegState, Notice, Origin};
+use crate::{Change, Fact, LegState, Notice, Order, Origin};
 
 impl Call {
     /// The user leaves. A caller who gives up cancels; a device that rings declines; a connected leg ends the call.
@@ -15,7 +15,10 @@ impl Call {
             LegState::Over(_) => return,
             LegState::Calling => EndReason::CANCELLED,
             LegState::Connected if for_everyone => EndReason::ENDED_FOR_ALL,
-            LegState::Connected => EndReason::HUNG_UP,
+            LegState::Joining | LegState::Connected if self.is_group() => {
+                return self.leg_out(id, EndReason::HUNG_UP, EndReason::HUNG_UP);
+            }
+            LegState::Joining | LegState::Connected => EndReason::HUNG_UP,
         };
         self.end_all(others, |leg| if leg == id { EndReason::HUNG_UP } else { others });
     }
@@ -24,7 +27,7 @@ impl Call {
     pub(super) fn replaced(&mut self) {
         match self.phase {
             Phase::Fresh | Phase::Over(_) => {}
-            Phase::Ringing { .. } | Phase::Talking { .. } => {
+            Phase::Ringing { .. } | Phase::Gathering { .. } | Phase::Talking { .. } => {
                 self.end_all(EndReason::TRANSFERRED, |_| EndReason::TRANSFERRED);
             }
         }
@@ -32,7 +35,7 @@ impl Call {
 
     /// Nobody answered, for one reason that all hear.
     pub(super) fn end_unanswered(&mut self, reason: EndReason) {
-        if matches!(self.phase, Phase::Ringing { .. }) {
+        if matches!(self.phase, Phase::Ringing { .. } | Phase::Gathering { .. }) {
             self.end_all(reason, |_| reason);
         }
     }
@@ -61,28 +64,14 @@ impl Call {
     /// 3. The last fact.
     pub(super) fn end_all(&mut self, reason: EndReason, reason_for: impl Fn(LegId) -> EndReason) {
         let was_answered = self.is_connected();
-        for index in 0..self.legs.len() {
-            let leg = &self.legs[index];
-            let (id, reason) = (leg.id, reason_for(leg.id));
-            match &leg.stage {
-                Stage::Over { .. } => {}
-                Stage::Ringing { .. } => self.end_ringing_leg(id, reason, false),
-                Stage::Calling => self.close_leg(id, reason),
-                Stage::Connected(connected) => {
-                    let fact = Fact::Left {
-                        leg: id,
-                        identity: leg.identity.clone(),
-                        participant_id: leg.participant_id,
-                        reason,
-                        connected_ms: milliseconds(connected.since, self.now),
-                    };
-                    self.close_leg(id, reason);
-                    self.record(fact);
-                }
-            }
+        for id in self.legs.values().map(|leg| leg.id).collect::<Vec<_>>() {
+            self.end_leg(id, reason_for(id));
         }
-        for participant in &mut self.participants {
+        for participant in self.participants.values_mut() {
             participant.state = centrale_model::ParticipantState::Disconnected;
+        }
+        if self.is_conference() {
+            self.order(Order::Close);
         }
         self.abandon_transfer(reason);
         if let Origin::TransferOf { call, transfer, .. } = self.setup.origin
@@ -95,9 +84,35 @@ impl Call {
         self.record(Fact::Ended(reason));
     }
 
+    /// Ends one leg, whatever it does.
+    pub(super) fn end_leg(&mut self, id: LegId, reason: EndReason) {
+        let Some(leg) = self.leg(id) else { return };
+        match &leg.stage {
+            Stage::Over { .. } => {}
+            Stage::Ringing { .. } => self.end_ringing_leg(id, reason, false),
+            Stage::Calling => self.close_leg(id, reason),
+            Stage::Joining => {
+                self.close_leg(id, reason);
+                self.record(Fact::NotAnswered(id, reason));
+            }
+            Stage::Connected(connected) => {
+                let fact = Fact::Left {
+                    leg: id,
+                    identity: leg.identity.clone(),
+                    participant_id: leg.participant_id,
+                    reason,
+                    connected_ms: milliseconds(connected.since, self.now),
+                };
+                self.close_leg(id, reason);
+                self.record(fact);
+            }
+        }
+    }
+
     fn close_leg(&mut self, id: LegId, reason: EndReason) {
         if let Some(leg) = self.leg_mut(id) {
             leg.is_lost = false;
+            leg.seat = None;
             leg.stage = Stage::Over { reason, was_rung: id != CALLER, has_declined: false };
         }
         self.tell(id, Notice::Ended(reason));

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use centrale_model::{EndReason, LegId, Time};
 
-use super::{CALLER, Call, Phase};
+use super::{CALLER, Call, Conference, Phase};
 use crate::leg::Connected;
 use crate::{Fact, Leg, MediaReport, Why};
 
@@ -25,6 +25,12 @@ impl Call {
         connected.had_media |= report == MediaReport::Connected;
         let had_media_here = connected.had_media;
         self.record(Fact::Media(id, report));
+        match self.conference {
+            Conference::No => {}
+            // It may be about either peer connection: the media processor's word counts, and a deadline of its own.
+            Conference::Convening => return,
+            Conference::Held => return self.seat_media(id, report),
+        }
         match report {
             MediaReport::Connected => {
                 self.phase = Phase::Talking { had_media: true };
@@ -81,7 +87,9 @@ impl Call {
 
     /// While a side is away, its own window decides.
     pub(super) fn media_lost_expired(&mut self, id: LegId) {
-        if self.is_somebody_away() {
+        if self.leg(id).is_some_and(|leg| leg.seat.is_some()) {
+            self.seat_lost_expired(id);
+        } else if self.is_somebody_away() {
             self.deadlines.set(Why::MediaLost(id), self.patience());
         } else {
             self.end_connected(EndReason::NETWORK_LOST);
@@ -90,7 +98,7 @@ impl Call {
 
     /// Gives an interrupted path its window, from the first moment of the interruption. While media is being set up that
     /// deadline covers it.
-    fn await_mending(&mut self, id: LegId) {
+    pub(super) fn await_mending(&mut self, id: LegId) {
         let why = Why::MediaLost(id);
         if self.deadlines.at(Why::MediaSetup).is_none() && self.deadlines.at(why).is_none() {
             self.deadlines.set(why, self.now + self.timers.media_lost);
@@ -99,7 +107,7 @@ impl Call {
 
     /// Why media could not be set up.
     fn setup_failure(&self) -> EndReason {
-        let lost_leg = self.legs.iter().filter(|leg| leg.connected().is_some() && leg.is_lost).map(Leg::id).max();
+        let lost_leg = self.legs.values().filter(|leg| leg.connected().is_some() && leg.is_lost).map(Leg::id).max();
         match (&self.phase, lost_leg) {
             (Phase::Talking { had_media: true }, _) => EndReason::NETWORK_LOST,
             (_, Some(CALLER)) => EndReason::VANISHED,
@@ -108,31 +116,31 @@ impl Call {
         }
     }
 
-    fn no_path(&self) -> EndReason {
+    pub(super) fn no_path(&self) -> EndReason {
         if self.setup.is_relay_allowed { EndReason::NO_PATH_AT_SETUP } else { EndReason::NETWORK_MISCONFIGURED }
     }
 
-    fn patience(&self) -> Time {
+    pub(super) fn patience(&self) -> Time {
         self.now + self.timers.media_setup.max(LEAST_PATIENCE)
     }
 
-    fn connected_legs(&self) -> Vec<LegId> {
+    pub(super) fn connected_legs(&self) -> Vec<LegId> {
         self.legs_that(crate::LegState::Connected)
     }
 
-    fn legs_without_path(&self) -> Vec<LegId> {
+    pub(super) fn legs_without_path(&self) -> Vec<LegId> {
         let broken = |connected: &Connected| match connected.media {
             Some(MediaReport::Interrupted | MediaReport::Failed) => true,
             Some(MediaReport::Connected) | None => false,
         };
-        self.legs.iter().filter(|leg| leg.connected().is_some_and(broken)).map(Leg::id).collect()
+        self.legs.values().filter(|leg| leg.connected().is_some_and(broken)).map(Leg::id).collect()
     }
 
     fn is_somebody_away(&self) -> bool {
-        self.legs.iter().any(|leg| leg.connected().is_some() && leg.is_lost)
+        self.legs.values().any(|leg| leg.connected().is_some() && leg.is_lost)
     }
 
     fn all_gave_up(&self) -> bool {
-        self.legs.iter().filter_map(Leg::connected).all(|connected| connected.media == Some(MediaReport::Failed))
+        self.legs.values().filter_map(Leg::connected).all(|connected| connected.media == Some(MediaReport::Failed))
     }
 }

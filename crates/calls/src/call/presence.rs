@@ -48,15 +48,18 @@ impl Call {
 
     /// A leg did not come back in time. `reason` is for the leg itself, should it ever look.
     ///
-    /// A device that rings just stops ringing. A caller's or connected leg takes the call with it.
+    /// A device that rings just stops ringing. A caller's or connected leg takes the call with it, but not a group call.
     pub(super) fn leg_vanished(&mut self, id: LegId, reason: EndReason) {
         let Some(leg) = self.leg(id) else { return };
         match leg.state() {
             LegState::Ringing => {
                 self.end_ringing_leg(id, EndReason::OFFLINE, false);
-                self.end_when_none_rings();
+                self.stopped_ringing(id);
             }
-            LegState::Calling | LegState::Connected => {
+            LegState::Joining | LegState::Connected if self.is_group() => {
+                self.leg_out(id, reason, EndReason::VANISHED);
+            }
+            LegState::Calling | LegState::Joining | LegState::Connected => {
                 self.end_all(EndReason::VANISHED, |leg| if leg == id { reason } else { EndReason::VANISHED });
             }
             LegState::Over(_) => {}
@@ -69,9 +72,12 @@ impl Call {
         match leg.state() {
             LegState::Ringing => {
                 self.end_ringing_leg(id, EndReason::TOKEN_INVALID, false);
-                self.end_when_none_rings();
+                self.stopped_ringing(id);
             }
-            LegState::Calling | LegState::Connected => {
+            LegState::Joining | LegState::Connected if self.is_group() => {
+                self.leg_out(id, EndReason::TOKEN_INVALID, EndReason::VANISHED);
+            }
+            LegState::Calling | LegState::Joining | LegState::Connected => {
                 self.end_all(EndReason::TOKEN_INVALID, |leg| {
                     if leg == id { EndReason::TOKEN_INVALID } else { EndReason::VANISHED }
                 });

@@ -73,7 +73,7 @@ fn before_the_answer_only_a_new_offer_of_the_caller_counts() {
     script.play(100, Input::Describe(ALICE, description(Offer, 1)), passes(ALICE, place(100), BOB, Offer, 1));
     let mut incoming = Start::default().incoming();
     if let Notice::Incoming { offer, .. } = &mut incoming {
-        *offer = description(Offer, 1);
+        *offer = Some(description(Offer, 1));
     }
     script.play(
         200,

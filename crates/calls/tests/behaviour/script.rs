@@ -1,11 +1,11 @@
 //! The stage on which the scripts play: two copies of one call, a handful of people, and short words for outputs.
 
 use centrale_calls::{
-    Call, Candidates, Change, Description, DescriptionKind, Device, Fact, Input, MediaReport, Notice, Origin, Output,
-    ParticipantView, Sealed, Sending, Target, Timers, Why,
+    Call, Candidates, Change, Description, DescriptionKind, Device, Fact, Form, Input, MediaReport, Notice, Origin,
+    Output, ParticipantView, Sealed, Sending, Target, Timers, Why,
 };
 use centrale_model::{
-    CallId, CallState, EndReason, EndpointId, Identity, LegId, ParticipantId, ParticipantState, Time,
+    CallId, CallState, EndReason, EndpointId, Identity, LegId, ParticipantId, ParticipantRole, ParticipantState, Time,
 };
 
 /// The caller's leg.
@@ -25,7 +25,10 @@ pub(crate) struct Script {
 impl Script {
     /// A call that was not placed yet.
     pub(crate) fn fresh() -> Script {
-        let call = Call::new(CallId::from_u128(1), Timers::default());
+        Script::of(Call::new(CallId::from_u128(1), Timers::default()))
+    }
+
+    pub(crate) fn of(call: Call) -> Script {
         Script { double: call.clone(), call, now: Time::ZERO }
     }
 
@@ -146,6 +149,20 @@ impl Script {
 /// Every input there is, of one leg.
 pub(crate) fn every_input(leg: LegId) -> Vec<Input> {
     vec![
+        crate::group::join(9, 0),
+        Input::Add { leg, target: crate::group::target(9) },
+        Input::Remove { leg, who: centrale_calls::Who::Place(place(1)) },
+        Input::MuteOthers { leg, whom: None },
+        Input::RaiseHand(leg, true),
+        Input::LowerHands { leg, whose: None },
+        Input::Spotlight { leg, who: Some(vec![place(1)]), is_on: true },
+        Input::Receive(leg, centrale_model::ReceiveMode::Mixed),
+        Input::Convene(leg),
+        Input::Role { identity: alice(), role: ParticipantRole::Consumer },
+        crate::group::answered(1, 0),
+        crate::group::up(1, 0),
+        Input::Heard(centrale_calls::Heard::Lost),
+        Input::Heard(centrale_calls::Heard::Summary(Some(vec![(place(1), 0, true)]))),
         Start::default().input(),
         Input::DeviceAppeared { identity: bob(), device: device(7) },
         Input::Ringing(leg),
@@ -191,6 +208,7 @@ impl Start {
             endpoint: endpoint(100),
             participant_id: place(100),
             display_name: Some("Alice".to_owned()),
+            form: Form::Pair,
             targets: vec![Target {
                 identity: bob(),
                 devices: self.devices.clone(),
@@ -211,7 +229,7 @@ impl Start {
         };
         Notice::Incoming {
             caller: alice_view(ParticipantState::Connecting),
-            offer: description(DescriptionKind::Offer, 0),
+            offer: Some(description(DescriptionKind::Offer, 0)),
             candidates: Vec::new(),
             transferor,
             replaces,
@@ -269,8 +287,25 @@ pub(crate) fn alice_view(state: ParticipantState) -> ParticipantView {
         identity: alice(),
         participant_id: Some(place(100)),
         display_name: Some("Alice".to_owned()),
-        state,
         sending: alice_sends(),
+        ..nobody(alice(), state)
+    }
+}
+
+/// Somebody of whom nothing is known but where it stands.
+pub(crate) fn nobody(identity: Identity, state: ParticipantState) -> ParticipantView {
+    ParticipantView {
+        identity,
+        participant_id: None,
+        display_name: None,
+        state,
+        sending: Sending::default(),
+        role: ParticipantRole::Presenter,
+        hand_raised: None,
+        is_spotlighted: false,
+        is_muted_by_others: false,
+        receives: None,
+        end_reason: None,
     }
 }
 
@@ -280,8 +315,7 @@ pub(crate) fn bob_view(leg: LegId, state: ParticipantState) -> ParticipantView {
         identity: bob(),
         participant_id: Some(place(200 + leg.0)),
         display_name: Some("Bob".to_owned()),
-        state,
-        sending: Sending::default(),
+        ..nobody(bob(), state)
     }
 }
 

@@ -6,7 +6,16 @@ use centrale_model::{CallId, CallState, Direction, LegId, ParticipantState, Tran
 use crate::script::*;
 
 fn alices(state: CallState, bob: ParticipantView) -> CallView {
+    let own = match state {
+        CallState::Connecting | CallState::Ringing => ParticipantState::Connecting,
+        CallState::LocalHold => ParticipantState::Hold,
+        _ => ParticipantState::Connected,
+    };
     CallView {
+        is_group: false,
+        group: None,
+        is_conference: false,
+        own: alice_view(own),
         call: CallId::from_u128(1),
         direction: Direction::Outgoing,
         state,
@@ -22,6 +31,10 @@ fn alices(state: CallState, bob: ParticipantView) -> CallView {
 
 fn bobs(state: CallState, alice: ParticipantView) -> CallView {
     CallView {
+        is_group: false,
+        group: None,
+        is_conference: false,
+        own: bob_view(BOB, ParticipantState::Connected),
         call: CallId::from_u128(1),
         direction: Direction::Incoming,
         state,
@@ -49,6 +62,7 @@ fn while_it_rings() {
     assert_eq!(script.call().view_for(ALICE), Some(ringing));
     let at_bobs = CallView {
         display_name: None,
+        own: bob_not_in_yet(ParticipantState::Ringing),
         incoming: Some(Start::default().incoming()),
         ..bobs(CallState::Ringing, alice_view(ParticipantState::Connecting))
     };

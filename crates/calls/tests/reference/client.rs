@@ -36,6 +36,12 @@ impl Client {
                 self.ended = Some(*reason);
                 self.state = CallState::Disconnected;
             }
+            Notice::Conference(_)
+            | Notice::Convene { .. }
+            | Notice::Convened { .. }
+            | Notice::Adjourned { .. }
+            | Notice::MutedByOthers(_)
+            | Notice::Participants(_) => panic!("a call between two has no {notice:?}"),
             Notice::Description(..)
             | Notice::Candidates(..)
             | Notice::TransferRequested { .. }

@@ -223,6 +223,17 @@ impl Model {
                 self.lose(*leg, reason, reason, reason, now);
             }
             Input::Candidates(..) | Input::TakenOver | Input::Tick => {}
+            Input::Join { .. }
+            | Input::Add { .. }
+            | Input::Remove { .. }
+            | Input::MuteOthers { .. }
+            | Input::RaiseHand(..)
+            | Input::LowerHands { .. }
+            | Input::Spotlight { .. }
+            | Input::Receive(..)
+            | Input::Convene(_)
+            | Input::Role { .. }
+            | Input::Heard(_) => unreachable!("groups have a model of their own"),
             Input::Media(_, MediaReport::Interrupted | MediaReport::Failed) => {
                 unreachable!("broken media is not part of the model")
             }
@@ -233,7 +244,7 @@ impl Model {
         let is_known = self.legs.values().any(|(other, state)| {
             *other == endpoint
                 && match state {
-                    LegState::Calling | LegState::Ringing | LegState::Connected => true,
+                    LegState::Calling | LegState::Ringing | LegState::Joining | LegState::Connected => true,
                     LegState::Over(EndReason::DECLINED) => true,
                     LegState::Over(_) => is_busy,
                 }
@@ -313,6 +324,7 @@ impl Model {
         match self.legs[&leg].1 {
             LegState::Calling if !self.has_alerted => CallState::Connecting,
             LegState::Calling | LegState::Ringing => CallState::Ringing,
+            LegState::Joining => CallState::Connecting,
             LegState::Over(_) => CallState::Disconnected,
             LegState::Connected if holds(&leg) => CallState::LocalHold,
             LegState::Connected if self.legs.keys().any(holds) => CallState::RemoteHold,

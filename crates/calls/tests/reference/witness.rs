@@ -30,6 +30,7 @@ impl Witness {
                 assert_eq!(self.progress_reports, 1, "the other call hears of this one once");
             }
             Output::Change(Change::Replaced { .. }) => assert!(self.joined.is_some()),
+            Output::Order(order) => panic!("a call between two orders {order:?}"),
         }
     }
 
@@ -56,6 +57,12 @@ impl Witness {
                 assert!(self.connected.contains(&leg), "{leg} is told {notice:?} though not connected");
             }
             Notice::Description(..) | Notice::Candidates(..) => {}
+            Notice::Conference(_)
+            | Notice::Convene { .. }
+            | Notice::Convened { .. }
+            | Notice::Adjourned { .. }
+            | Notice::MutedByOthers(_)
+            | Notice::Participants(_) => panic!("a call between two has no {notice:?}"),
         }
     }
 
@@ -80,6 +87,20 @@ impl Witness {
                 assert!(is_step, "transfer {number} goes from {before:?} to {state:?}");
             }
             Fact::Ended(reason) => self.ended = Some(*reason),
+            Fact::Opened { .. }
+            | Fact::Added(..)
+            | Fact::Removed(..)
+            | Fact::Joining(..)
+            | Fact::Seat(..)
+            | Fact::Convening
+            | Fact::Convened
+            | Fact::Adjourned
+            | Fact::ConferenceLost
+            | Fact::Muted(..)
+            | Fact::Hand(..)
+            | Fact::Spotlight(..)
+            | Fact::Role(..)
+            | Fact::Receives(..) => panic!("a call between two has no {fact:?}"),
             Fact::Started { .. }
             | Fact::Alerting(_)
             | Fact::Declined(..)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use centrale_calls::{
-    Call, Candidates, Description, DescriptionKind, Device, Input, LegState, MediaReport, Notice, Origin, Output,
+    Call, Candidates, Description, DescriptionKind, Device, Form, Input, LegState, MediaReport, Notice, Origin, Output,
     Sealed, Sending, Target, Timers, TransferTarget,
 };
 use centrale_model::{CallId, EndReason, EndpointId, Identity, LegId, ParticipantId, Time};
@@ -242,7 +242,13 @@ impl World {
                 let takes = self.chance.span(Duration::from_secs(80));
                 self.send_after(takes, Input::TransferProgress { transfer: *transfer, outcome });
             }
-            Notice::Ringing
+            Notice::Conference(_)
+            | Notice::Convene { .. }
+            | Notice::Convened { .. }
+            | Notice::Adjourned { .. }
+            | Notice::MutedByOthers(_)
+            | Notice::Participants(_)
+            | Notice::Ringing
             | Notice::Ended(_)
             | Notice::Candidates(..)
             | Notice::Participant(_)
@@ -343,6 +349,7 @@ impl World {
             endpoint: EndpointId::from_u128(1),
             participant_id: ParticipantId::from_u128(1),
             display_name: None,
+            form: Form::Pair,
             targets: vec![Target {
                 identity: person("8:bob"),
                 devices,

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use centrale_calls::{Fact, MediaReport as Path};
-use centrale_model::{EndReason, LegId, StreamName, Timestamp};
+use centrale_calls::{Fact, MediaReport as Path, SeatFact};
+use centrale_model::{EndReason, LegId, ReceiveMode, StreamName, Timestamp};
 use centrale_wire::explain::{CallList, CallSummary, ExplainCall, Explanation, LegStory, ListCalls, Step};
 use centrale_wire::signal::{CandidateReport, MediaState, PairReport};
 
@@ -54,7 +54,10 @@ pub async fn explain_call(ctx: &Context, _caller: &Caller, request: ExplainCall)
     let records = usage::list(ctx, &filter, None, 1000).await?;
     let relayed_bytes = records.iter().filter(|record| record.unit == "bytes").map(|record| record.quantity).sum();
     let mut explanation = Explanation {
-        path: path_in_words(&story.legs),
+        path: match &call.media_node {
+            Some(node) if story.is_conference => format!("by way of the media processor of {node}"),
+            _ => path_in_words(&story.legs),
+        },
         call,
         legs: story.legs,
         steps: story.steps,
@@ -70,11 +73,14 @@ struct Story {
     born: Timestamp,
     legs: Vec<LegStory>,
     steps: Vec<Step>,
+    /// Media went to the media processor at last.
+    is_conference: bool,
 }
 
 impl Story {
     fn new(call: &CallSummary) -> Story {
-        let mut story = Story { born: Timestamp::from_millis(call.started), legs: Vec::new(), steps: Vec::new() };
+        let born = Timestamp::from_millis(call.started);
+        let mut story = Story { born, legs: Vec::new(), steps: Vec::new(), is_conference: false };
         story.meet(LegId(0), call.caller.clone(), "caller");
         story
     }
@@ -86,6 +92,8 @@ impl Story {
             endpoint_id: centrale_model::EndpointId::from_u128(0),
             participant_id: centrale_model::ParticipantId::from_u128(0),
             role: role.to_owned(),
+            receives: None,
+            media_connections: 0,
             connected_ms: None,
             end_reason: None,
             candidates: Vec::new(),
@@ -155,6 +163,48 @@ impl Story {
                 let whom: Vec<String> = targets.iter().map(ToString::to_string).collect();
                 self.say(at, Some(LegId(0)), format!("calls {}", whom.join(", ")));
             }
+            Fact::Opened { group, .. } => {
+                if let Some(first) = self.leg(LegId(0)) {
+                    first.role = "joined".to_owned();
+                }
+                let words =
+                    group.map_or("begins a group call".to_owned(), |group| format!("begins the call of group {group}"));
+                self.say(at, Some(LegId(0)), words);
+            }
+            Fact::Joining(leg, identity, endpoint) => {
+                if self.leg(leg).is_none() {
+                    self.meet(leg, identity, "joined");
+                }
+                self.say(at, Some(leg), format!("wants to come in from endpoint {endpoint}"));
+            }
+            Fact::Added(leg, identity) => self.say(at, Some(leg), format!("adds {identity}")),
+            Fact::Removed(leg, identity) => self.say(at, Some(leg), format!("takes out {identity}")),
+            Fact::Seat(leg, fact) => self.add_seat(at, leg, fact),
+            Fact::Convening => self.say(at, None, "the call moves to the media processor"),
+            Fact::Convened => {
+                self.is_conference = true;
+                self.say(at, None, "the call is at the media processor");
+            }
+            Fact::Adjourned => {
+                self.is_conference = false;
+                self.say(at, None, "the call did not get to the media processor");
+            }
+            Fact::ConferenceLost => self.say(at, None, "the media processor lost the conference"),
+            Fact::Muted(leg, whom) => {
+                let whom: Vec<String> = whom.iter().map(|leg| leg.0.to_string()).collect();
+                self.say(at, Some(leg), format!("mutes {}", whom.join(", ")));
+            }
+            Fact::Hand(leg, true) => self.say(at, Some(leg), "raises its hand"),
+            Fact::Hand(leg, false) => self.say(at, Some(leg), "its hand goes down"),
+            Fact::Spotlight(leg, true) => self.say(at, Some(leg), "is on everybody's stage"),
+            Fact::Spotlight(leg, false) => self.say(at, Some(leg), "leaves the stage"),
+            Fact::Role(leg, role) => self.say(at, Some(leg), format!("is {role:?} now")),
+            Fact::Receives(leg, mode) => {
+                self.say(at, Some(leg), format!("receives {}", mode_in_words(mode)));
+                if let Some(known) = self.leg(leg) {
+                    known.receives = Some(mode);
+                }
+            }
             Fact::Rung(leg, identity, endpoint) => {
                 self.meet(leg, identity, "callee");
                 self.say(at, Some(leg), format!("is rung at endpoint {endpoint}"));
@@ -194,6 +244,29 @@ impl Story {
             }
             Fact::Ended(reason) => self.say(at, None, format!("the call is over: {}", reason_in_words(reason))),
         }
+    }
+
+    fn add_seat(&mut self, at: Timestamp, leg: LegId, fact: SeatFact) {
+        let words = match fact {
+            SeatFact::Answered(epoch) => {
+                // Whoever is not moving from a call between two.
+                self.is_conference |= epoch == 0;
+                format!("the media processor answers (peer connection {epoch})")
+            }
+            SeatFact::Refused(epoch, because) => {
+                format!("the media processor refuses (peer connection {epoch}): {because:?}")
+            }
+            SeatFact::Up(epoch) => {
+                if let Some(known) = self.leg(leg) {
+                    known.media_connections += 1;
+                }
+                format!("media flows to the media processor (peer connection {epoch})")
+            }
+            SeatFact::Interrupted => "nothing comes to the media processor".to_owned(),
+            SeatFact::Gone(epoch) => format!("its peer connection {epoch} to the media processor is over"),
+            SeatFact::Convene(epoch) => format!("is asked for peer connection {epoch} to the media processor"),
+        };
+        self.say(at, Some(leg), words);
     }
 
     fn leave(&mut self, at: Timestamp, leg: LegId, reason: EndReason, verb: &str) {
@@ -294,6 +367,8 @@ pub fn reason_in_words(reason: EndReason) -> String {
         EndReason::NETWORK_MISCONFIGURED => "no media path without a relay, and the relay is switched off",
         EndReason::NETWORK_LOST => "the network was lost",
         EndReason::MEDIA_LOST => "the media path was lost",
+        EndReason::NO_MEDIA_PATH => "no way to the media processor",
+        EndReason::OFFER_REFUSED => "the media processor did not take the offer",
         EndReason::TOKEN_INVALID => "the token is over or revoked",
         _ => "see the table of end reasons",
     };
@@ -303,7 +378,10 @@ pub fn reason_in_words(reason: EndReason) -> String {
 fn as_text(explanation: &Explanation) -> String {
     let call = &explanation.call;
     let mut text = String::new();
-    let _ = writeln!(text, "call {}", call.call_id);
+    let _ = writeln!(text, "call {}{}", call.call_id, if call.is_group { ", a group call" } else { "" });
+    if let Some(group) = call.group_id {
+        let _ = writeln!(text, "  group  {group}");
+    }
     let _ = writeln!(text, "  placed {}", Timestamp::from_millis(call.started));
     match (call.ended, call.end_reason) {
         (Some(ended), Some(reason)) => {
@@ -322,6 +400,12 @@ fn as_text(explanation: &Explanation) -> String {
         let _ = writeln!(text, "leg {} ({}) {}", leg.leg, leg.role, leg.identity);
         if let Some(pair) = &leg.selected {
             let _ = writeln!(text, "  path       {}", pair_in_words(pair));
+        }
+        if let Some(mode) = leg.receives {
+            let _ = writeln!(text, "  receives   {}", mode_in_words(mode));
+        }
+        if leg.media_connections > 1 {
+            let _ = writeln!(text, "  needed     {} peer connections to the media processor", leg.media_connections);
         }
         if let Some(setup) = leg.setup_ms {
             let _ = writeln!(text, "  set-up     {}", seconds(u64::from(setup)));
@@ -351,6 +435,14 @@ fn as_text(explanation: &Explanation) -> String {
         let _ = writeln!(text, "usage {} {} {} {way} {transport}", record.kind, record.quantity, record.unit);
     }
     text
+}
+
+fn mode_in_words(mode: ReceiveMode) -> &'static str {
+    match mode {
+        ReceiveMode::Auto => "as the media processor chooses",
+        ReceiveMode::Forwarded => "each sender's streams",
+        ReceiveMode::Mixed => "one mixed stream",
+    }
 }
 
 fn seconds(milliseconds: u64) -> String {

@@ -19,12 +19,19 @@ pub(crate) struct Hosted {
     pub(crate) call: Call,
     /// The call's birth on the wall clock: its `Time::ZERO`.
     pub(crate) born: Timestamp,
+    /// The node whose media processor holds its conference.
+    #[serde(default)]
+    pub(crate) media_node: Option<String>,
     taken: BTreeMap<LegId, VecDeque<String>>,
+    /// The request with which each leg joined last, so that the same one can be told from another client that uses the same epoch.
+    #[serde(default)]
+    joins: BTreeMap<LegId, String>,
 }
 
 impl Hosted {
-    pub(crate) fn new(id: CallId, born: Timestamp, timers: Timers) -> Hosted {
-        Hosted { call: Call::new(id, timers), born, taken: BTreeMap::new() }
+    pub(crate) fn new(id: CallId, born: Timestamp, timers: Timers, participants: usize) -> Hosted {
+        let call = Call::new(id, timers).limited_to(participants);
+        Hosted { call, born, media_node: None, taken: BTreeMap::new(), joins: BTreeMap::new() }
     }
 
     /// Gives one input to the machine and takes all that it wants done.
@@ -52,6 +59,23 @@ impl Hosted {
         }
         taken.push_back(request.to_owned());
         true
+    }
+
+    /// Remembers the request with which a leg joined.
+    pub(crate) fn joined_by(&mut self, leg: LegId, request: &str) {
+        self.joins.insert(leg, request.to_owned());
+    }
+
+    /// Whether a leg joined by this very request.
+    pub(crate) fn is_joined_by(&self, leg: LegId, request: &str) -> bool {
+        self.joins.get(&leg).is_some_and(|known| known == request)
+    }
+
+    /// Forgets what belongs to legs that the machine has forgotten.
+    pub(crate) fn forget_old_legs(&mut self) {
+        let call = &self.call;
+        self.taken.retain(|leg, _| call.leg(*leg).is_some());
+        self.joins.retain(|leg, _| call.leg(*leg).is_some_and(|leg| leg.is_live()));
     }
 
     pub(crate) fn to_snapshot(&self) -> Result<String> {

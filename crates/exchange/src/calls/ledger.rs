@@ -1,7 +1,12 @@
 //! The rows of calls: what one step of a machine leaves behind, in one transaction.
 
-use centrale_calls::{Fact, Output};
-use centrale_model::{CallId, EndReason, Identity, LegId, Sequence, StreamName, Timestamp, UsageKind, UsageUnit};
+use std::sync::Arc;
+
+use centrale_calls::{Fact, Notice, Output};
+use centrale_model::{
+    CallId, EndReason, EndpointId, GroupId, Identity, LegId, ParticipantId, Sequence, StreamName, Timestamp, UsageKind,
+    UsageUnit,
+};
 use centrale_store::{Row, Store, StoreError, Tx};
 use centrale_wire::explain::CallSummary;
 use centrale_wire::signal::{CandidateReport, MediaReport};
@@ -9,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hosted::Hosted;
 use super::speak;
+use crate::events::Post;
 use crate::{Context, Error, Result, events, usage};
 
 /// What is kept in a call's own stream.
@@ -32,6 +38,24 @@ pub(crate) struct Step<'a> {
     pub(crate) node: &'a str,
 }
 
+/// The last notice as it is said: one change is told to everybody in a call, and is written down once.
+#[derive(Default)]
+struct Saying<'a>(Option<(&'a Notice, Arc<str>)>);
+
+impl<'a> Saying<'a> {
+    fn of(&mut self, call: CallId, place: ParticipantId, notice: &'a Notice) -> Result<Arc<str>> {
+        if let Some((last, said)) = &self.0
+            && *last == notice
+            && !matches!(notice, Notice::Incoming { .. })
+        {
+            return Ok(said.clone());
+        }
+        let said: Arc<str> = to_json(&speak::say_notice(call, place, notice.clone()))?.into();
+        self.0 = Some((notice, said.clone()));
+        Ok(said)
+    }
+}
+
 /// Which bells to ring after the commit.
 pub(crate) type Bells = Vec<(StreamName, Sequence)>;
 
@@ -42,45 +66,56 @@ pub(crate) type Bells = Vec<(StreamName, Sequence)>;
 pub(crate) async fn keep(ctx: &Context, step: &Step<'_>) -> Result<Bells> {
     let snapshot = step.hosted.to_snapshot()?;
     centrale_store::transact!(ctx.store, |tx| {
-        let mut bells = Bells::new();
         update_call(tx, step, &snapshot).await?;
+        let mut posts = Vec::with_capacity(step.notes.len() + step.outputs.len());
         let call_stream = StreamName::call(step.hosted.call.id());
         for note in step.notes {
-            events::append(tx, &call_stream, step.now, None, &to_json(note)?).await?;
+            posts.push(Post { stream: call_stream.clone(), endpoint: None, body: to_json(note)?.into() });
         }
+        let mut saying = Saying::default();
         for output in step.outputs {
             match output {
                 Output::Tell(leg, notice) => {
                     let Some(leg) = step.hosted.call.leg(*leg) else { continue };
-                    let event = speak::say_notice(step.hosted.call.id(), leg.participant_id(), notice.clone());
-                    let stream = StreamName::user(leg.identity());
-                    let number = events::append(tx, &stream, step.now, Some(leg.endpoint()), &to_json(&event)?).await?;
-                    match bells.iter_mut().find(|(name, _)| *name == stream) {
-                        Some(bell) => bell.1 = number,
-                        None => bells.push((stream, number)),
-                    }
+                    let body = saying.of(step.hosted.call.id(), leg.participant_id(), notice)?;
+                    posts.push(Post { stream: StreamName::user(leg.identity()), endpoint: Some(leg.endpoint()), body });
                 }
                 Output::Record(fact) => {
-                    events::append(tx, &call_stream, step.now, None, &to_json(&Entry::Fact(fact.clone()))?).await?;
+                    let body = to_json(&Entry::Fact(fact.clone()))?.into();
+                    posts.push(Post { stream: call_stream.clone(), endpoint: None, body });
                     fact_rows(tx, step, fact).await?;
                 }
-                Output::Change(_) => {}
+                Output::Change(_) | Output::Order(_) => {}
             }
         }
+        let mut bells = events::append_all(tx, step.now, &posts).await?;
+        bells.retain(|(stream, _)| *stream != call_stream);
         Ok::<_, Error>(bells)
     })
 }
 
-/// Makes the row of a new call. `false` when the id is taken.
+/// Makes the row of a new call, and of its group. `false` when the id is taken, or the group has a call.
 pub(crate) async fn create(
     ctx: &Context,
     node: &str,
     hosted: &Hosted,
     caller: &Identity,
     targets: &[Identity],
+    group: Option<GroupId>,
 ) -> Result<bool> {
     let changed = centrale_store::transact!(ctx.store, |tx| {
         let targets = to_json(&targets)?;
+        if let Some(group) = group {
+            let added = tx
+                .execute(
+                    "INSERT INTO call_groups (group_id, call_id) VALUES ($1, $2) ON CONFLICT (group_id) DO NOTHING",
+                    &[group.to_string().into(), hosted.call.id().to_string().into()],
+                )
+                .await?;
+            if added == 0 {
+                return Ok(0);
+            }
+        }
         Ok::<_, Error>(
             tx.execute(
                 "INSERT INTO calls (id, owner, started_at, caller, targets, snapshot) VALUES ($1, $2, $3, $4, $5, NULL) \
@@ -104,6 +139,30 @@ pub(crate) struct CallRow {
     pub(crate) owner: String,
     pub(crate) is_over: bool,
     pub(crate) snapshot: Option<String>,
+}
+
+/// The living call of a group.
+pub(crate) async fn call_of_group(store: &dyn Store, group: GroupId) -> Result<Option<CallId>> {
+    let rows = store.read("SELECT call_id FROM call_groups WHERE group_id = $1", &[group.to_string().into()]).await?;
+    rows.first().map(|row| call_id(row, 0)).transpose()
+}
+
+/// Whether a call is over, or was never there.
+pub(crate) async fn is_over(store: &dyn Store, call: CallId) -> Result<bool> {
+    let rows = store.read("SELECT ended_at FROM calls WHERE id = $1", &[call.to_string().into()]).await?;
+    match rows.first() {
+        Some(row) => Ok(row.opt_int(0)?.is_some()),
+        None => Ok(true),
+    }
+}
+
+/// The node whose media processor holds, or held, a call's conference.
+pub(crate) async fn media_node_of(store: &dyn Store, call: CallId) -> Result<Option<String>> {
+    let rows = store.read("SELECT media_node FROM calls WHERE id = $1", &[call.to_string().into()]).await?;
+    match rows.first() {
+        Some(row) => Ok(row.opt_text(0)?.map(str::to_owned)),
+        None => Ok(None),
+    }
 }
 
 /// Finds a call.
@@ -143,7 +202,7 @@ pub(crate) async fn orphans(store: &dyn Store, node: &str, now: Timestamp, limit
 }
 
 /// The calls in which an endpoint has a living leg.
-pub(crate) async fn calls_of_endpoint(store: &dyn Store, endpoint: centrale_model::EndpointId) -> Result<Vec<CallId>> {
+pub(crate) async fn calls_of_endpoint(store: &dyn Store, endpoint: EndpointId) -> Result<Vec<CallId>> {
     let rows = store
         .read(
             "SELECT call_id FROM call_legs WHERE endpoint = $1 AND until IS NULL ORDER BY since LIMIT 64",
@@ -176,11 +235,7 @@ pub(crate) async fn calls_ringing(store: &dyn Store, identity: &Identity) -> Res
 }
 
 /// The endpoints with which a user is in a call.
-pub(crate) async fn endpoints_in(
-    store: &dyn Store,
-    call: CallId,
-    identity: &Identity,
-) -> Result<Vec<centrale_model::EndpointId>> {
+pub(crate) async fn endpoints_in(store: &dyn Store, call: CallId, identity: &Identity) -> Result<Vec<EndpointId>> {
     let rows = store
         .read(
             "SELECT endpoint FROM call_legs WHERE call_id = $1 AND identity = $2 AND until IS NULL LIMIT 64",
@@ -194,7 +249,7 @@ pub(crate) async fn endpoints_in(
 pub(crate) async fn legs_of(
     store: &dyn Store,
     call: CallId,
-) -> Result<Vec<(LegId, centrale_model::ParticipantId, centrale_model::EndpointId)>> {
+) -> Result<Vec<(LegId, centrale_model::ParticipantId, EndpointId)>> {
     let rows = store
         .read(
             "SELECT leg, participant_id, endpoint FROM call_legs WHERE call_id = $1 ORDER BY leg LIMIT 1000",
@@ -219,7 +274,7 @@ pub(crate) async fn list(
 ) -> Result<Vec<CallSummary>> {
     let rows = store
         .read(
-            "SELECT id, caller, targets, started_at, ended_at, end_code, end_sub_code FROM calls \
+            "SELECT id, caller, targets, started_at, ended_at, end_code, end_sub_code, is_group, group_id, media_node FROM calls \
              WHERE (CAST($1 AS TEXT) IS NULL OR id IN (SELECT call_id FROM call_legs WHERE identity = $1)) \
              AND (CAST($2 AS BIGINT) = 0 OR ended_at IS NULL) ORDER BY started_at DESC LIMIT $3",
             &[identity.map(ToString::to_string).into(), only_active.into(), top.into()],
@@ -232,7 +287,7 @@ pub(crate) async fn list(
 pub(crate) async fn summary_of(store: &dyn Store, call: CallId) -> Result<Option<CallSummary>> {
     let rows = store
         .read(
-            "SELECT id, caller, targets, started_at, ended_at, end_code, end_sub_code FROM calls WHERE id = $1",
+            "SELECT id, caller, targets, started_at, ended_at, end_code, end_sub_code, is_group, group_id, media_node FROM calls WHERE id = $1",
             &[call.to_string().into()],
         )
         .await?;
@@ -250,6 +305,9 @@ fn summary(row: &Row) -> Result<CallSummary> {
         call_id: call_id(row, 0)?,
         caller: row.text(1)?.parse().map_err(|_| Error::bug("a caller's raw id cannot be read"))?,
         targets: serde_json::from_str(row.text(2)?).map_err(|_| Error::bug("a call's targets cannot be read"))?,
+        is_group: row.int(7)? != 0,
+        group_id: row.opt_text(8)?.and_then(|group| group.parse().ok()),
+        media_node: row.opt_text(9)?.map(str::to_owned),
         started: row.int(3)?,
         ended: row.opt_int(4)?,
         end_reason: reason,
@@ -261,7 +319,8 @@ async fn update_call(tx: &mut dyn Tx, step: &Step<'_>, snapshot: &str) -> Result
     let changed = tx
         .execute(
             "UPDATE calls SET snapshot = $2, ended_at = COALESCE(ended_at, $3), end_code = COALESCE(end_code, $4), \
-             end_sub_code = COALESCE(end_sub_code, $5) WHERE id = $1 AND owner = $6",
+             end_sub_code = COALESCE(end_sub_code, $5), is_group = CASE WHEN $7 > 0 THEN 1 ELSE is_group END, \
+             group_id = COALESCE(group_id, $8), media_node = COALESCE($9, media_node) WHERE id = $1 AND owner = $6",
             &[
                 step.hosted.call.id().to_string().into(),
                 // A call that is over is told by its stream alone.
@@ -270,9 +329,15 @@ async fn update_call(tx: &mut dyn Tx, step: &Step<'_>, snapshot: &str) -> Result
                 over.map(|reason| i64::from(reason.code)).into(),
                 over.map(|reason| i64::from(reason.sub_code)).into(),
                 step.node.into(),
+                step.hosted.call.is_group().into(),
+                step.hosted.call.group_id().map(|group| group.to_string()).into(),
+                step.hosted.media_node.as_ref().into(),
             ],
         )
         .await?;
+    if over.is_some() && step.hosted.call.group_id().is_some() {
+        tx.execute("DELETE FROM call_groups WHERE call_id = $1", &[step.hosted.call.id().to_string().into()]).await?;
+    }
     if changed == 1 { Ok(()) } else { Err(Error::gone("The call is hosted elsewhere by now.")) }
 }
 
@@ -280,7 +345,7 @@ async fn fact_rows(tx: &mut dyn Tx, step: &Step<'_>, fact: &Fact) -> Result<()> 
     let call_id = step.hosted.call.id().to_string();
     match fact {
         Fact::Started { .. } => leg_row(tx, step, LegId(0)).await,
-        Fact::Rung(leg, ..) => leg_row(tx, step, *leg).await,
+        Fact::Rung(leg, ..) | Fact::Joining(leg, ..) => leg_row(tx, step, *leg).await,
         Fact::Declined(leg, _) | Fact::NotAnswered(leg, _) => {
             tx.execute(
                 "UPDATE call_legs SET until = $3 WHERE call_id = $1 AND leg = $2 AND until IS NULL",
@@ -324,7 +389,20 @@ async fn fact_rows(tx: &mut dyn Tx, step: &Step<'_>, fact: &Fact) -> Result<()> 
             .await?;
             Ok(())
         }
-        Fact::Alerting(_)
+        Fact::Opened { .. }
+        | Fact::Added(..)
+        | Fact::Removed(..)
+        | Fact::Seat(..)
+        | Fact::Convening
+        | Fact::Convened
+        | Fact::Adjourned
+        | Fact::ConferenceLost
+        | Fact::Muted(..)
+        | Fact::Hand(..)
+        | Fact::Spotlight(..)
+        | Fact::Role(..)
+        | Fact::Receives(..)
+        | Fact::Alerting(_)
         | Fact::Connected(..)
         | Fact::Media(..)
         | Fact::Presence(..)

@@ -83,6 +83,12 @@ pub(crate) fn say_participant(known: machine::ParticipantView) -> wire::Particip
         display_name: known.display_name,
         state: known.state,
         sending: say_sending(known.sending),
+        role: known.role,
+        hand_raised: known.hand_raised,
+        is_spotlighted: known.is_spotlighted,
+        is_muted_by_others: known.is_muted_by_others,
+        receives: known.receives,
+        end_reason: known.end_reason,
     }
 }
 
@@ -119,7 +125,8 @@ pub(crate) fn say_notice(
                 call_id,
                 participant_id: own_place,
                 caller: say_participant(caller),
-                offer: say_description(offer),
+                conference: offer.is_none(),
+                offer: offer.map(say_description),
                 candidates: candidates.into_iter().map(say_candidates).collect(),
                 transferor,
                 replaces,
@@ -143,6 +150,36 @@ pub(crate) fn say_notice(
             wire::Event::TransferRequested { call_id, transfer, transferor, target: say_target(target) }
         }
         Notice::Transfer { transfer, state, error } => wire::Event::Transfer { call_id, transfer, state, error },
+        Notice::Conference(known) => wire::Event::Conference { call_id, description: say_description(known) },
+        Notice::Convene { epoch, is_group } => wire::Event::Convene { call_id, epoch, is_group },
+        Notice::Convened { epoch } => wire::Event::Convened { call_id, epoch },
+        Notice::Adjourned { epoch } => wire::Event::Adjourned { call_id, epoch },
+        Notice::MutedByOthers(by) => wire::Event::MutedByOthers { call_id, by },
+        Notice::Participants(known) => {
+            wire::Event::Participants { call_id, participants: known.into_iter().map(say_participant).collect() }
+        }
+    }
+}
+
+/// Says how a call looks from one of its legs.
+pub(crate) fn say_view(view: machine::CallView) -> wire::CallView {
+    let incoming = view.incoming.map(|notice| say_notice(view.call, view.participant_id, notice));
+    wire::CallView {
+        call_id: view.call,
+        participant_id: view.participant_id,
+        direction: view.direction,
+        state: view.state,
+        is_group: view.is_group,
+        group_id: view.group,
+        conference: view.is_conference,
+        epoch: view.epoch,
+        own: Some(say_participant(view.own)),
+        sending: say_sending(view.sending),
+        participants: view.others.into_iter().map(say_participant).collect(),
+        incoming: match incoming {
+            Some(wire::Event::IncomingCall(incoming)) => Some(*incoming),
+            _ => None,
+        },
     }
 }
 

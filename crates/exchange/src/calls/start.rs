@@ -1,11 +1,12 @@
 //! Placing a call: who is called, where it rings.
 
-use centrale_calls::{Device, Input, Origin, Sealed, Target, TransferTarget};
-use centrale_model::{EndReason, Identity, ParticipantId, ResourceId};
+use centrale_calls::{Device, Form, Input, Origin, Sealed, Target, TransferTarget};
+use centrale_model::{CallId, EndReason, Identity, LegId, ParticipantId, ResourceId};
 use centrale_wire::client::{CallStarted, StartCall};
 use centrale_wire::signal as wire;
 
 use super::hosted::Hosted;
+use super::join::BY_PLACING;
 use super::presence::ice_configuration;
 use super::switchboard::Switchboard;
 use super::{endpoints, ledger, speak};
@@ -14,6 +15,12 @@ use crate::{Error, Result};
 
 /// Calls that one device takes at a time: one that talks and one that waits or is held. A further caller hears that it is busy.
 const CALLS_PER_DEVICE: i64 = 2;
+
+/// Whom one call may be placed to at once. More are added one by one.
+const MOST_TARGETS: usize = 100;
+
+/// The raw id of the echo bot (B-CALL-12).
+const ECHO: &str = "8:echo123";
 
 /// Longest display name, in characters.
 pub(super) const NAME_LIMIT: usize = 256;
@@ -34,62 +41,86 @@ impl Switchboard {
         if self.is_draining() {
             return Err(Error::unavailable("the node is draining"));
         }
-        let [target] = request.targets.as_slice() else {
-            return Err(Error::validation("targets", "Exactly one identity can be called."));
-        };
+        let form = form(&request, &caller.identity)?;
         if request.offer.kind != wire::DescriptionKind::Offer || request.offer.epoch != 0 {
             return Err(Error::validation("offer", "A call begins with an offer of epoch 0."));
         }
         let offer = speak::description(&request.offer)?;
         let context = sealed_context(request.custom_context.as_ref())?;
-        let display_name = checked_name(request.display_name)?;
+        let display_name = checked_name(request.display_name.clone())?;
         let Some(registered_name) = endpoints::name(ctx.store.as_ref(), &caller.identity, request.endpoint_id).await?
         else {
             return Err(Error::validation("endpointId", "This endpoint is not registered for this user."));
         };
         let origin = self.origin(caller, request.transfer_of.as_ref()).await?;
         let participant_id = ParticipantId::from_random(ctx.random_16());
-        let hosted = Hosted::new(request.call_id, ctx.now(), self.0.settings.timers.clone());
-        if !ledger::create(ctx, &self.0.node, &hosted, &caller.identity, &request.targets).await? {
-            return self.same_call(caller, &request.call_id, request.endpoint_id).await;
+        let (timers, participants) = (self.0.settings.timers.clone(), self.0.settings.participants);
+        let mut hosted = Hosted::new(request.call_id, ctx.now(), timers, participants);
+        if !ledger::create(ctx, &self.0.node, &hosted, &caller.identity, &request.targets, None).await? {
+            return self.same_call(caller, &request).await;
+        }
+        let mut targets = Vec::with_capacity(request.targets.len());
+        for target in &request.targets {
+            targets.push(self.target(target, request.endpoint_id, &origin).await?);
         }
         let start = Input::Start {
             caller: caller.identity.clone(),
             endpoint: request.endpoint_id,
             participant_id,
             display_name: display_name.or(registered_name),
-            targets: vec![self.target(target, request.endpoint_id, &origin).await?],
+            form,
+            targets,
             offer,
             sending: speak::sending(request.sending),
             origin,
             context,
             is_relay_allowed: ctx.relay.enabled,
         };
+        let answer = if form == Form::Pair {
+            self.host_new(hosted, start).await?;
+            None
+        } else {
+            hosted.joined_by(LegId(0), BY_PLACING);
+            self.place_at_media(hosted, start, (request.call_id, participant_id, request.offer.epoch)).await?
+        };
+        let ice = ice_configuration(ctx, &caller.identity);
+        Ok(CallStarted { call_id: request.call_id, participant_id, answer, ice })
+    }
+
+    /// Places a call whose offer goes to the media processor. No answer when the call was over at once: its end is told as an event.
+    async fn place_at_media(
+        &self,
+        hosted: Hosted,
+        start: Input,
+        offer: (CallId, ParticipantId, u32),
+    ) -> Result<Option<wire::Description>> {
+        let waiting = self.await_answer(offer.0, offer.1, offer.2);
         self.host_new(hosted, start).await?;
-        Ok(CallStarted { call_id: request.call_id, participant_id, ice: ice_configuration(ctx, &caller.identity) })
+        if ledger::is_over(self.context().store.as_ref(), offer.0).await? {
+            return Ok(None);
+        }
+        let sdp = self.answer_to(offer, waiting).await?;
+        Ok(Some(wire::Description { kind: wire::DescriptionKind::Answer, epoch: offer.2, sdp }))
     }
 
     /// The answer to a request that was made before: the same call, or somebody else's id.
-    async fn same_call(
-        &self,
-        caller: &Bearer,
-        call: &centrale_model::CallId,
-        endpoint: centrale_model::EndpointId,
-    ) -> Result<CallStarted> {
-        let views = self.views(endpoint).await?;
+    async fn same_call(&self, caller: &Bearer, request: &StartCall) -> Result<CallStarted> {
+        let views = self.views(request.endpoint_id).await?;
         let view = views
             .into_iter()
-            .find(|view| view.call_id == *call && view.direction == centrale_model::Direction::Outgoing)
+            .find(|view| view.call_id == request.call_id && view.direction == centrale_model::Direction::Outgoing)
             .ok_or_else(|| Error::conflict("This call id is taken.").target("callId"))?;
+        let was_placed_there = view.conference && view.epoch == request.offer.epoch;
         Ok(CallStarted {
             call_id: view.call_id,
             participant_id: view.participant_id,
+            answer: if was_placed_there { Some(self.answer_again(caller, request).await?) } else { None },
             ice: ice_configuration(self.context(), &caller.identity),
         })
     }
 
     /// Where a called identity can ring at the moment.
-    async fn target(
+    pub(super) async fn target(
         &self,
         identity: &Identity,
         calling: centrale_model::EndpointId,
@@ -157,6 +188,27 @@ pub(super) fn transfer_target(said: &wire::TransferTarget) -> Result<TransferTar
     }
 }
 
+/// What kind of call is asked for: between two, a group, or with the echo bot.
+fn form(request: &StartCall, caller: &Identity) -> Result<Form> {
+    let targets = &request.targets;
+    if targets.is_empty() || targets.len() > MOST_TARGETS {
+        return Err(Error::validation("targets", "A call has 1 to 100 targets."));
+    }
+    let is_group = request.group || targets.len() > 1;
+    let is_twice = |(at, target): (usize, &Identity)| targets[..at].contains(target);
+    if is_group && (targets.contains(caller) || targets.iter().enumerate().any(is_twice)) {
+        return Err(Error::validation("targets", "The targets of a group call are others, each once."));
+    }
+    if is_group && request.transfer_of.is_some() {
+        return Err(Error::validation("transferOf", "A transfer leads to a call between two."));
+    }
+    match targets.as_slice() {
+        [Identity::Unknown(raw)] if raw == ECHO && !is_group => Ok(Form::Echo),
+        [_] if !is_group => Ok(Form::Pair),
+        _ => Ok(Form::Group),
+    }
+}
+
 /// Why an identity can never ring here; `None` when it may.
 fn unreachable(identity: &Identity, resource: ResourceId) -> Option<EndReason> {
     match identity {
@@ -164,6 +216,14 @@ fn unreachable(identity: &Identity, resource: ResourceId) -> Option<EndReason> {
         Identity::User { .. } | Identity::Unknown(_) => Some(EndReason::NO_ENDPOINT),
         Identity::Phone(_) => Some(EndReason::NO_TRUNK),
     }
+}
+
+/// Checks the name of a request.
+pub(super) fn checked_request(request: &str) -> Result<()> {
+    if request.is_empty() || request.len() > 64 || !request.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(Error::validation("requestId", "requestId has 1 to 64 printable ASCII characters."));
+    }
+    Ok(())
 }
 
 /// Checks a display name: not too long, no control characters.

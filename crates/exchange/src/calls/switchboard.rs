@@ -6,15 +6,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use centrale_bus::{BusError, Subject};
-use centrale_calls::{Change, Input, LegState, Notice, Output, Timers};
-use centrale_model::{CallId, EndpointId, Identity, LegId, ParticipantId, Timestamp};
-use centrale_wire::signal::{self as wire, CallView, Event, MediaState, Signal};
-use tokio::sync::{Mutex, Notify};
+use centrale_calls::{Call, Change, Input, Output, Timers};
+use centrale_model::{CallId, EndpointId, Identity, LegId, Timestamp};
+use centrale_wire::signal::{self as wire, CallView, Signal};
+use tokio::sync::{Mutex, Notify, oneshot};
 
-use super::command::{Answer, Command, Presence, What};
+use super::command::{Answer, Command, What};
+use super::courier::Told;
+use super::endpoints;
 use super::hosted::Hosted;
-use super::ledger::{self, Entry, Step};
-use super::{endpoints, speak};
+use super::ledger::{self, Step};
+use super::perform::{Work, perform};
 use crate::{Context, Error, Result, events, lease};
 
 /// How long a node's claim on its calls lasts without renewal.
@@ -29,10 +31,18 @@ const ASK_LIMIT: Duration = Duration::from_secs(5);
 const SERVED_AT_ONCE: usize = 64;
 
 /// What operators may choose.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// The waits of calls made from now on.
     pub timers: Timers,
+    /// How many participants calls made from now on have at most: 350 unless something else is chosen (acs-behaviour section 21).
+    pub participants: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { timers: Timers::default(), participants: Call::MAX_PARTICIPANTS }
+    }
 }
 
 /// Where calls are hosted. One for each node; cheap to clone.
@@ -51,6 +61,14 @@ pub(super) struct Inside {
     alarm_changed: Notify,
     is_draining: std::sync::atomic::AtomicBool,
     pub(super) polls: super::presence::Polls,
+    pub(super) couriers: super::courier::Couriers,
+}
+
+/// A command that was done here.
+struct Done {
+    answer: Answer,
+    /// Brings the media processor's answer to the offer that it sent on its way.
+    waiting: Option<oneshot::Receiver<Told>>,
 }
 
 impl Switchboard {
@@ -68,10 +86,12 @@ impl Switchboard {
             alarm_changed: Notify::new(),
             is_draining: false.into(),
             polls: super::presence::Polls::default(),
+            couriers: super::courier::Couriers::default(),
         }));
         endpoints::node_restarted(&board.0.ctx, &board.0.node).await?;
         board.renew_claim().await?;
         board.serve_others().await?;
+        board.open_couriers().await?;
         board.adopt_orphans().await?;
         tokio::spawn(board.clone().keep_claim());
         tokio::spawn(board.clone().keep_time());
@@ -110,19 +130,21 @@ impl Switchboard {
         request: String,
         signals: Vec<Signal>,
     ) -> Result<bool> {
-        if request.is_empty() || request.len() > 64 || !request.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(Error::validation("requestId", "requestId has 1 to 64 printable ASCII characters."));
-        }
+        super::start::checked_request(&request)?;
         if signals.is_empty() || signals.len() > 32 {
             return Err(Error::validation("signals", "A request has 1 to 32 signals."));
         }
         let signals = self.fill_targets(endpoint, signals).await?;
-        let what = What::Signals { identity: identity.clone(), endpoint, request, signals };
+        let mut targets = Vec::new();
+        for signal in &signals {
+            if let Signal::AddParticipant { identity, .. } = signal {
+                targets.push(self.target(identity, endpoint, &centrale_calls::Origin::Dialled).await?);
+            }
+        }
+        let what = What::Signals { identity: identity.clone(), endpoint, request, signals, targets };
         match self.command(Command { call, what }).await? {
             Answer::Taken { fresh } => Ok(fresh),
-            Answer::Done | Answer::View(_) | Answer::Transfer(_) | Answer::Refused { .. } | Answer::Elsewhere => {
-                Err(Error::bug("a signal got an answer of another kind"))
-            }
+            _ => Err(Error::bug("a signal got an answer of another kind")),
         }
     }
 
@@ -152,9 +174,7 @@ impl Switchboard {
         let what = What::TransferAsked { identity: identity.clone(), transfer };
         match self.command(Command { call, what }).await? {
             Answer::Transfer(asked) => Ok(asked),
-            Answer::Done | Answer::Taken { .. } | Answer::View(_) | Answer::Refused { .. } | Answer::Elsewhere => {
-                Err(Error::bug("a question about a transfer got an answer of another kind"))
-            }
+            _ => Err(Error::bug("a question about a transfer got an answer of another kind")),
         }
     }
 
@@ -175,8 +195,8 @@ impl Switchboard {
     pub(super) async fn command(&self, command: Command) -> Result<Answer> {
         // Twice at most: when the owner changed between looking and asking, the second look finds the new one.
         for _ in 0..2 {
-            if let Some(answer) = self.command_here(&command).await? {
-                return answer.into_result();
+            if let Some(done) = self.do_here(&command).await? {
+                return self.complete(&command, done).await?.into_result();
             }
             let Some(row) = ledger::find(self.0.ctx.store.as_ref(), command.call).await? else {
                 return Err(no_call());
@@ -199,26 +219,46 @@ impl Switchboard {
     }
 
     /// Does a command when the call is hosted here; `None` when it is not.
-    async fn command_here(&self, command: &Command) -> Result<Option<Answer>> {
+    pub(super) async fn command_here(&self, command: &Command) -> Result<Option<Answer>> {
+        Ok(self.do_here(command).await?.map(|done| done.answer))
+    }
+
+    async fn do_here(&self, command: &Command) -> Result<Option<Done>> {
         let Some(slot) = lock(&self.0.hosted).get(&command.call).cloned() else { return Ok(None) };
         let mut held = slot.lock().await;
         let Some(hosted) = held.as_ref() else { return Ok(None) };
         let now = self.0.ctx.now();
         // Work on a copy: what could not be kept has not happened.
         let mut next = hosted.clone();
-        let work = match perform(&mut next, &command.what, now) {
+        let work = match perform(&mut next, &self.0.ctx, &command.what) {
             Ok(work) => work,
-            Err(error) => return Ok(Some(Answer::refusing(&error))),
+            Err(error) => return Ok(Some(Done { answer: Answer::refusing(&error), waiting: None })),
         };
-        if !work.outputs.is_empty() || !work.notes.is_empty() {
+        if work.must_keep || !work.outputs.is_empty() || !work.notes.is_empty() {
             self.keep(&mut held, next, &work, now).await?;
         } else if work.is_changed {
             *held = Some(next);
             self.arm(command.call, held.as_ref());
         }
+        let waiting = match work.answer {
+            Answer::Offered { place, epoch } => Some(self.await_answer(command.call, place, epoch)),
+            _ => None,
+        };
+        // While the call is still held, so that orders go in the order of the steps.
+        self.follow_up(command.call, work.outputs);
         drop(held);
-        self.follow_up(work.outputs);
-        Ok(Some(work.answer))
+        Ok(Some(Done { answer: work.answer, waiting }))
+    }
+
+    /// Waits for what a command done here still needs: the media processor's answer to an offer.
+    async fn complete(&self, command: &Command, done: Done) -> Result<Answer> {
+        let Done { answer, waiting: Some(waiting) } = done else { return Ok(done.answer) };
+        let (What::Join(join), Answer::Offered { place, epoch }) = (&command.what, answer) else {
+            return Err(Error::bug("only who joins waits for an answer"));
+        };
+        let sdp = self.answer_to((command.call, place, epoch), waiting).await?;
+        let (answer, view) = self.joined(command.call, join.endpoint, sdp, epoch).await?;
+        Ok(Answer::Joined { answer, view: Box::new(view) })
     }
 
     /// Keeps one step: the rows, then the machine, then the bells.
@@ -256,16 +296,24 @@ impl Switchboard {
         let mut held = slot.lock().await;
         let call = hosted.call.id();
         let kept = self.keep(&mut held, hosted, &work, now).await;
-        if kept.is_err() {
-            self.evict(call, &mut held);
+        match &kept {
+            Ok(()) => self.follow_up(call, work.outputs),
+            Err(_) => self.evict(call, &mut held),
         }
         kept
     }
 
-    /// Changes that follow for other calls are made on their own: two calls must not wait for each other.
-    fn follow_up(&self, outputs: Vec<Output>) {
+    /// Orders go to the conference. Changes that follow for other calls are made on their own: two calls must not wait for each other.
+    fn follow_up(&self, call: CallId, outputs: Vec<Output>) {
         for output in outputs {
-            let Output::Change(change) = output else { continue };
+            let change = match output {
+                Output::Change(change) => change,
+                Output::Order(order) => {
+                    self.send_order(call, order);
+                    continue;
+                }
+                Output::Tell(..) | Output::Record(_) => continue,
+            };
             let board = self.clone();
             let (call, input) = match change {
                 Change::TransferProgress { call, transfer, outcome } => {
@@ -277,7 +325,7 @@ impl Switchboard {
         }
     }
 
-    async fn tell_call(&self, call: CallId, input: Input) {
+    pub(super) async fn tell_call(&self, call: CallId, input: Input) {
         let done: std::pin::Pin<Box<dyn Future<Output = Result<Answer>> + Send>> =
             Box::pin(self.command(Command { call, what: What::Input(input) }));
         if let Err(error) = done.await {
@@ -293,7 +341,8 @@ impl Switchboard {
         };
         let mut hosted = Hosted::from_snapshot(snapshot)?;
         // Deadlines that passed while nobody kept time get a little longer, so that clients can come back first.
-        hosted.step(Input::TakenOver, self.0.ctx.now(), &mut Vec::new());
+        let mut outputs = Vec::new();
+        hosted.step(Input::TakenOver, self.0.ctx.now(), &mut outputs);
         let lost: Vec<(LegId, EndpointId)> = hosted
             .call
             .legs()
@@ -308,6 +357,8 @@ impl Switchboard {
             self.arm(call, Some(&hosted));
             all.insert(call, Arc::new(Mutex::new(Some(hosted))));
         }
+        // What the host before did not get to the conference any more.
+        self.follow_up(call, outputs);
         // Whose connections went down with the old host has the reconnect window to come back.
         for (leg, endpoint) in lost {
             if !endpoints::is_online(&self.0.ctx, &self.0.node, endpoint).await? {
@@ -403,6 +454,7 @@ impl Switchboard {
             Some(at) => lock(&self.0.alarms).insert(call, at),
             None => lock(&self.0.alarms).remove(&call),
         };
+        self.note_seat(call, hosted.and_then(|hosted| hosted.media_node.as_ref()));
         self.0.alarm_changed.notify_one();
     }
 
@@ -410,6 +462,7 @@ impl Switchboard {
         *held = None;
         lock(&self.0.hosted).remove(&call);
         lock(&self.0.alarms).remove(&call);
+        self.note_seat(call, None);
     }
 
     async fn ask_owner(&self, owner: &str, command: &Command) -> Result<Answer, BusError> {
@@ -443,177 +496,14 @@ impl Switchboard {
 
     async fn answer_other(&self, body: &[u8]) -> Answer {
         let Ok(command) = serde_json::from_slice::<Command>(body) else { return Answer::Elsewhere };
-        match self.command_here(&command).await {
-            Ok(Some(answer)) => answer,
+        match self.do_here(&command).await {
+            Ok(Some(done)) => match self.complete(&command, done).await {
+                Ok(answer) => answer,
+                Err(error) => Answer::refusing(&error),
+            },
             Ok(None) => Answer::Elsewhere,
             Err(error) => Answer::refusing(&error),
         }
-    }
-}
-
-/// What one command made of a call.
-struct Work {
-    outputs: Vec<Output>,
-    notes: Vec<Entry>,
-    /// The machine or its host's memory changed although nothing came out.
-    is_changed: bool,
-    answer: Answer,
-}
-
-impl Work {
-    fn new(answer: Answer) -> Work {
-        Work { outputs: Vec::new(), notes: Vec::new(), is_changed: true, answer }
-    }
-}
-
-/// Does a command to a machine. Pure: nothing is kept and nobody is told yet.
-fn perform(hosted: &mut Hosted, what: &What, now: Timestamp) -> Result<Work> {
-    let mut work = Work::new(Answer::Done);
-    match what {
-        What::Input(input) => hosted.step(input.clone(), now, &mut work.outputs),
-        What::View { endpoint } => {
-            work.is_changed = false;
-            let view = hosted.call.leg_of(*endpoint).and_then(|leg| hosted.call.view_for(leg));
-            work.answer = Answer::View(view.map(|view| Box::new(say_view(view))));
-        }
-        What::TransferAsked { identity, transfer } => {
-            work.is_changed = false;
-            let asked = hosted
-                .call
-                .legs()
-                .filter(|leg| leg.is_live() && leg.identity() == identity)
-                .find_map(|leg| hosted.call.view_for(leg.id())?.transfer);
-            work.answer = Answer::Transfer(match asked {
-                Some(Notice::TransferRequested { transfer: number, transferor, target }) if number == *transfer => {
-                    Some((transferor, speak::say_target(target)))
-                }
-                _ => None,
-            });
-        }
-        What::DeviceAppeared { identity, endpoint } => {
-            if hosted.call.leg_of(*endpoint).is_none() && rings(hosted, identity) {
-                // Not chance, but unique and unguessable enough: nothing secret hangs on a participant's id.
-                let participant_id = ParticipantId::from_random(mixed(hosted.call.id(), *endpoint));
-                let device = centrale_calls::Device { endpoint: *endpoint, participant_id, is_busy: false };
-                let input = Input::DeviceAppeared { identity: identity.clone(), device };
-                hosted.step(input, now, &mut work.outputs);
-            }
-        }
-        What::Presence { endpoint, presence } => {
-            if let Some(leg) = hosted.call.leg_of(*endpoint) {
-                let input = match presence {
-                    Presence::Online => Input::Back(leg),
-                    Presence::Offline => Input::Lost { leg, is_leaving: false },
-                    Presence::Leaving => Input::Lost { leg, is_leaving: true },
-                    Presence::Gone => Input::HangUp { leg, for_everyone: false },
-                    Presence::TokenOver => Input::TokenOver(leg),
-                };
-                hosted.step(input, now, &mut work.outputs);
-            }
-        }
-        What::Signals { identity, endpoint, request, signals } => {
-            let leg = living_leg(hosted, identity, *endpoint)?;
-            let fresh = hosted.take(leg, request);
-            work.answer = Answer::Taken { fresh };
-            if fresh {
-                for signal in signals {
-                    one_signal(hosted, leg, signal, now, &mut work)?;
-                }
-            }
-        }
-    }
-    Ok(work)
-}
-
-fn living_leg(hosted: &Hosted, identity: &Identity, endpoint: EndpointId) -> Result<LegId> {
-    let leg = hosted
-        .call
-        .legs()
-        .filter(|leg| leg.endpoint() == endpoint && leg.identity() == identity)
-        .last()
-        .ok_or_else(no_call)?;
-    match leg.state() {
-        LegState::Over(_) => Err(Error::gone("The call is over for this device.")),
-        LegState::Calling | LegState::Ringing | LegState::Connected => Ok(leg.id()),
-    }
-}
-
-fn one_signal(hosted: &mut Hosted, leg: LegId, signal: &Signal, now: Timestamp, work: &mut Work) -> Result<()> {
-    let input = match signal {
-        Signal::Ringing => Input::Ringing(leg),
-        Signal::Accept { answer, sending } => {
-            note_candidates(work, leg, speak::candidates_in(&answer.sdp));
-            let answer = speak::description(answer)?;
-            Input::Accept { leg, display_name: None, answer, sending: speak::sending(*sending) }
-        }
-        Signal::Decline { busy } => Input::Decline { leg, is_busy: *busy },
-        Signal::HangUp { for_everyone } => Input::HangUp { leg, for_everyone: *for_everyone },
-        Signal::Describe { description } => {
-            note_candidates(work, leg, speak::candidates_in(&description.sdp));
-            Input::Describe(leg, speak::description(description)?)
-        }
-        Signal::Candidates { candidates } => {
-            let sealed = speak::candidates(candidates)?;
-            let lines = candidates.list.iter().filter_map(|one| speak::candidate_report(&one.candidate)).collect();
-            note_candidates(work, leg, lines);
-            Input::Candidates(leg, sealed)
-        }
-        Signal::Sending { sending } => Input::Sending(leg, speak::sending(*sending)),
-        Signal::Hold => Input::Hold(leg),
-        Signal::Resume => Input::Resume(leg),
-        Signal::Transfer { target } => Input::Transfer(leg, super::start::transfer_target(target)?),
-        Signal::Media { report } => {
-            let mut report = report.clone();
-            report.pairs.truncate(64);
-            report.streams.truncate(16);
-            let state = report.state;
-            if state != MediaState::Quality || !report.streams.is_empty() {
-                work.notes.push(Entry::Report(leg, Box::new(report)));
-            }
-            match speak::media(state) {
-                Some(report) => Input::Media(leg, report),
-                None => return Ok(()),
-            }
-        }
-    };
-    hosted.step(input, now, &mut work.outputs);
-    Ok(())
-}
-
-fn note_candidates(work: &mut Work, leg: LegId, found: Vec<centrale_wire::signal::CandidateReport>) {
-    if !found.is_empty() {
-        work.notes.push(Entry::Candidates(leg, found));
-    }
-}
-
-/// Whether somebody is being rung, and by name this identity.
-fn rings(hosted: &Hosted, identity: &Identity) -> bool {
-    hosted.call.legs().any(|leg| leg.state() == LegState::Ringing && leg.identity() == identity)
-}
-
-/// Sixteen bytes that differ for each call and endpoint.
-fn mixed(call: CallId, endpoint: EndpointId) -> [u8; 16] {
-    let text = format!("{call}/{endpoint}");
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
-    let mut bytes = [0; 16];
-    bytes.copy_from_slice(&digest.as_ref()[..16]);
-    bytes
-}
-
-fn say_view(view: centrale_calls::CallView) -> CallView {
-    let incoming = view.incoming.map(|notice| speak::say_notice(view.call, view.participant_id, notice));
-    CallView {
-        call_id: view.call,
-        participant_id: view.participant_id,
-        direction: view.direction,
-        state: view.state,
-        epoch: view.epoch,
-        sending: speak::say_sending(view.sending),
-        participants: view.others.into_iter().map(speak::say_participant).collect(),
-        incoming: match incoming {
-            Some(Event::IncomingCall(incoming)) => Some(*incoming),
-            _ => None,
-        },
     }
 }
 
@@ -631,6 +521,6 @@ fn desk(node: &str) -> Subject {
 }
 
 /// A lock whose holder panicked guards data that is replaced whole, never left half changed.
-fn lock<T>(guarded: &Guarded<T>) -> std::sync::MutexGuard<'_, T> {
+pub(super) fn lock<T>(guarded: &Guarded<T>) -> std::sync::MutexGuard<'_, T> {
     guarded.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,7 @@
 //! A node with a switchboard, and clients that behave as browsers do, without sockets.
 
+#![allow(dead_code, reason = "each test file uses some of it")]
+
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -8,11 +10,17 @@ use centrale_bus::{Bus, testing as nats};
 use centrale_exchange::calls::{Connection, Farewell, Settings, Switchboard};
 use centrale_exchange::identity::{self, Bearer};
 use centrale_exchange::{Chance, Clock, Context, Parts, RelaySettings, WellKnown};
-use centrale_model::{CallId, EndpointId, Identity, Private, ResourceId, Scope, Scopes, Sequence, Time, Timestamp};
+use centrale_model::{
+    CallId, EndpointId, Identity, Private, ReceiveMode, ResourceId, Scope, Scopes, Sequence, Time, Timestamp,
+};
 use centrale_store::{Limits, Store, testing as postgres};
-use centrale_wire::client::StartCall;
+use centrale_wire::client::{CallJoined, JoinCall, Locator, StartCall};
 use centrale_wire::signal::{Description, DescriptionKind, Event, Sending, ServerFrame, Signal, TransferOf, Welcome};
 use tokio::runtime::Runtime;
+
+#[path = "media.rs"]
+mod media;
+pub(crate) use media::FakeMedia;
 
 /// A clock that tests turn.
 pub(crate) struct HandClock(AtomicI64);
@@ -82,10 +90,7 @@ impl House {
 
     /// Starts a node, or starts it again.
     pub(crate) async fn node(&self, name: &str, relay: bool) -> Switchboard {
-        let (store, bus) = match &self.seams {
-            Seams::Alone { store, bus } => (store.clone(), bus.clone()),
-            Seams::Together { address, bus, .. } => (open_postgres(address).await, bus.clone()),
-        };
+        let (store, bus) = self.seams().await;
         self.start(name, relay, store, bus).await
     }
 
@@ -107,8 +112,54 @@ impl House {
         Mortal { board: board.await.expect("a node starts"), runtime: Some(runtime) }
     }
 
+    /// A node that lets few into a call.
+    pub(crate) async fn small_node(&self, name: &str, participants: usize) -> Switchboard {
+        let (store, bus) = self.seams().await;
+        self.start_with(name, true, store, bus, Settings { participants, ..Settings::default() }).await
+    }
+
+    /// A media node that answers whatever it is offered.
+    pub(crate) async fn media(&self, name: &str) -> FakeMedia {
+        let (store, bus) = self.seams().await;
+        let ctx = self.context(true, store, bus).await;
+        FakeMedia::open(ctx, name).await
+    }
+
+    pub(crate) async fn media_with_load(&self, name: &str, load: u64) -> FakeMedia {
+        let (store, bus) = self.seams().await;
+        FakeMedia::open_with_load(self.context(true, store, bus).await, name, load).await
+    }
+
+    /// A media node that reaches the other nodes as a mortal one does.
+    pub(crate) async fn media_beside(&self, other: &Mortal) -> FakeMedia {
+        FakeMedia::open(other.board.context().clone(), "m-beside").await
+    }
+
+    async fn seams(&self) -> (Arc<dyn Store>, Arc<dyn Bus>) {
+        match &self.seams {
+            Seams::Alone { store, bus } => (store.clone(), bus.clone()),
+            Seams::Together { address, bus, .. } => (open_postgres(address).await, bus.clone()),
+        }
+    }
+
     async fn start(&self, name: &str, relay: bool, store: Arc<dyn Store>, bus: Arc<dyn Bus>) -> Switchboard {
-        let ctx = Context::open(Parts {
+        self.start_with(name, relay, store, bus, Settings::default()).await
+    }
+
+    async fn start_with(
+        &self,
+        name: &str,
+        relay: bool,
+        store: Arc<dyn Store>,
+        bus: Arc<dyn Bus>,
+        settings: Settings,
+    ) -> Switchboard {
+        let ctx = self.context(relay, store, bus).await;
+        Switchboard::open(ctx, name.into(), settings).await.expect("a switchboard opens")
+    }
+
+    async fn context(&self, relay: bool, store: Arc<dyn Store>, bus: Arc<dyn Bus>) -> Context {
+        Context::open(Parts {
             store,
             bus,
             clock: self.clock.clone(),
@@ -121,8 +172,7 @@ impl House {
             }),
         })
         .await
-        .expect("a context opens");
-        Switchboard::open(ctx, name.into(), Settings::default()).await.expect("a switchboard opens")
+        .expect("a context opens")
     }
 }
 
@@ -237,6 +287,7 @@ impl Client {
             call_id: call,
             endpoint_id: self.endpoint,
             targets: vec![target.clone()],
+            group: false,
             offer: offer(0),
             sending: Sending::default(),
             display_name: Some("Somebody".into()),
@@ -261,11 +312,94 @@ impl Client {
         self.board.signal(&self.bearer.identity, call, self.endpoint, request, signals).await
     }
 
+    /// Places a group call.
+    pub(crate) async fn call_group(
+        &self,
+        call: CallId,
+        targets: Vec<Identity>,
+    ) -> Result<centrale_wire::client::CallStarted, centrale_exchange::Error> {
+        let request = StartCall {
+            call_id: call,
+            endpoint_id: self.endpoint,
+            targets,
+            group: false,
+            offer: offer(0),
+            sending: Sending::default(),
+            display_name: Some("Somebody".into()),
+            transfer_of: None,
+            custom_context: None,
+            alternate_caller_id: None,
+        };
+        self.board.start_call(&self.bearer, request).await
+    }
+
+    /// Joins a call, with a request that is named after its epoch.
+    pub(crate) async fn joins(&self, locator: Locator, epoch: u32) -> Result<CallJoined, centrale_exchange::Error> {
+        self.joins_by(locator, epoch, &format!("join{epoch}")).await
+    }
+
+    pub(crate) async fn joins_by(
+        &self,
+        locator: Locator,
+        epoch: u32,
+        request: &str,
+    ) -> Result<CallJoined, centrale_exchange::Error> {
+        let request = JoinCall {
+            locator,
+            endpoint_id: self.endpoint,
+            request_id: request.into(),
+            offer: offer(epoch),
+            sending: Sending::default(),
+            display_name: None,
+            media: ReceiveMode::Auto,
+        };
+        self.board.join_call(&self.bearer, request).await
+    }
+
+    /// Hears until something is there, as a client does that stays connected. Bells and couriers work beside the test.
+    pub(crate) async fn hears_until(&mut self, is_it: impl Fn(&Event) -> bool) -> Vec<Event> {
+        let mut bell = self.board.listen(&self.bearer.identity).await.expect("a bell");
+        let mut heard = Vec::new();
+        let end = tokio::time::Instant::now() + Duration::from_secs(30);
+        loop {
+            heard.extend(self.hears().await);
+            if heard.iter().any(&is_it) {
+                return heard;
+            }
+            let rung = tokio::time::timeout_at(end, bell.next()).await;
+            assert!(rung.is_ok(), "not heard in time, but {heard:?}");
+        }
+    }
+
+    pub(crate) async fn describes(&mut self, call: CallId, epoch: u32) {
+        self.does(call, vec![Signal::Describe { description: offer(epoch) }]).await.expect("an offer is taken");
+    }
+
+    pub(crate) async fn accepts_with_offer(&mut self, call: CallId) {
+        let accept = Signal::Accept { answer: None, offer: Some(offer(0)), sending: Sending::default() };
+        self.does(call, vec![accept]).await.expect("an accept is taken");
+    }
+
     pub(crate) async fn accepts(&mut self, call: CallId) {
         let answer = Description { kind: DescriptionKind::Answer, epoch: 0, sdp: "v=0\r\nanswer\r\n".into() };
-        self.does(call, vec![Signal::Accept { answer, sending: Sending::default() }])
+        self.does(call, vec![Signal::Accept { answer: Some(answer), offer: None, sending: Sending::default() }])
             .await
             .expect("an accept is taken");
+    }
+}
+
+pub(crate) fn answer(epoch: u32) -> Description {
+    Description { kind: DescriptionKind::Answer, epoch, sdp: "v=0\r\nanswer\r\n".into() }
+}
+
+/// Media flows.
+pub(crate) fn connected() -> centrale_wire::signal::MediaReport {
+    centrale_wire::signal::MediaReport {
+        state: centrale_wire::signal::MediaState::Connected,
+        selected: None,
+        pairs: Vec::new(),
+        setup_ms: None,
+        streams: Vec::new(),
     }
 }
 
@@ -293,6 +427,12 @@ pub(crate) fn kinds(events: &[Event]) -> Vec<&'static str> {
             Event::State { .. } => "state",
             Event::TransferRequested { .. } => "transferRequested",
             Event::Transfer { .. } => "transfer",
+            Event::Conference { .. } => "conference",
+            Event::Convene { .. } => "convene",
+            Event::Convened { .. } => "convened",
+            Event::Adjourned { .. } => "adjourned",
+            Event::MutedByOthers { .. } => "mutedByOthers",
+            Event::Participants { .. } => "participants",
         })
         .collect()
 }
