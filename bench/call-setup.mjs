@@ -18,7 +18,7 @@ const calls = Number(process.argv[2] ?? 20);
 const program = process.env.CENTRALE_BIN ?? join(process.env.CARGO_TARGET_DIR ?? join(root, 'target'), 'release/centrale');
 
 const data = mkdtempSync(join(tmpdir(), 'centrale-setup-'));
-const port0 = ['--https', '127.0.0.1:0', '--relay', '127.0.0.1:0', '--metrics', '127.0.0.1:0'];
+const port0 = ['--https', '127.0.0.1:0', '--relay', '127.0.0.1:0', '--media', '127.0.0.1:0', '--metrics', '127.0.0.1:0'];
 const exchange = spawn(program, ['dev', '--data', data, ...port0], { stdio: ['ignore', 'pipe', 'ignore'] });
 await new Promise((resolve, reject) => {
   exchange.stdout.on('data', (text) => String(text).includes('ready ') && resolve());

@@ -49,6 +49,8 @@ pub struct Config {
     pub acme: Option<Acme>,
     /// The relay.
     pub relay: Relay,
+    /// Group calls.
+    pub media: Media,
     /// Whether requests over a limit are refused.
     pub limits: bool,
     /// How many participants a call has at most.
@@ -70,8 +72,10 @@ pub struct Listen {
     pub relay: SocketAddr,
     /// TURN over TLS.
     pub relay_tls: SocketAddr,
-    /// Media of group calls.
+    /// Media of group calls: the first worker's port.
     pub media: SocketAddr,
+    /// Whether the operator wrote it; else other ports may be taken when these are in use.
+    pub is_media_given: bool,
     /// SIP over UDP and TCP.
     pub sip: SocketAddr,
     /// Counters.
@@ -168,6 +172,15 @@ pub struct Cap {
     pub bytes_per_second: u64,
     /// Relayed bytes per day (UTC), both directions together.
     pub bytes_per_day: u64,
+}
+
+/// Group calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Media {
+    /// Threads; 0 for one per core. Each has a UDP port.
+    pub workers: usize,
+    /// The most participants of a call.
+    pub participants: usize,
 }
 
 /// A relay on another node.

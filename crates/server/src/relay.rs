@@ -16,13 +16,10 @@
 
 mod config;
 mod handle;
-mod listen;
 mod outgoing;
-mod pace;
-mod ready;
 mod sockets;
+mod source;
 mod stream;
-mod udp;
 mod worker;
 
 pub(crate) use config::RelayConfig;

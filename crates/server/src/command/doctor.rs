@@ -8,7 +8,7 @@ use std::process::ExitCode;
 
 use super::caller::Caller;
 use super::options::Options;
-use crate::config::{self, Config, Mode};
+use crate::config::{self, Config, Mode, Role};
 
 /// What was found.
 enum Finding {
@@ -111,11 +111,21 @@ fn ports(config: &Config) -> Vec<Finding> {
             Err(error) => Broken(format!("{key}: {address} cannot be listened on ({error}): write another address")),
         })
         .collect();
-    let udp = config.listen.relay;
-    findings.push(match UdpSocket::bind(udp) {
-        Ok(_) => Good(format!("listen.relay: {udp} is free (UDP)")),
-        Err(error) => Broken(format!("listen.relay: {udp} cannot be listened on ({error}): write another address")),
-    });
+    let udp = |key: &str, address: SocketAddr| match UdpSocket::bind(address) {
+        Ok(_) => Good(format!("{key}: {address} is free (UDP)")),
+        Err(error) => Broken(format!("{key}: {address} cannot be listened on ({error}): write another address")),
+    };
+    findings.push(udp("listen.relay", config.listen.relay));
+    if config.cluster.roles.has(Role::Media) {
+        // One port for each worker, one after the other.
+        let first = config.listen.media;
+        let workers = match config.media.workers {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            workers => workers,
+        };
+        let ports = (0..workers).filter_map(|worker| first.port().checked_add(u16::try_from(worker).ok()?));
+        findings.extend(ports.map(|port| udp("listen.media", SocketAddr::new(first.ip(), port))));
+    }
     findings
 }
 

@@ -10,7 +10,7 @@ use centrale_relay::Network;
 
 use super::sample::KEYS;
 use super::{
-    Acme, Cap, Certificate, Cluster, Config, ConfigError, Given, Listen, LogFormat, Mode, Public, Relay, RelayServer,
+    Acme, Cap, Certificate, Cluster, Config, ConfigError, Given, Listen, LogFormat, Media, Mode, Public, Relay, RelayServer,
     Role, Roles, Vantage, file,
 };
 
@@ -40,6 +40,11 @@ pub fn resolve(
     given.retain(|_, value| value.texts.iter().any(|text| !text.is_empty()));
     Source { mode, given }.config()
 }
+
+/// Media workers: each has a port, and ports follow one another.
+const MOST_WORKERS: usize = 256;
+/// Participants of a call: one thread forwards all of them.
+const MOST_PARTICIPANTS: usize = 1000;
 
 struct Source {
     mode: Mode,
@@ -85,6 +90,7 @@ impl Source {
                 .get("data", "a directory", |text| Some(PathBuf::from(text)))?
                 .unwrap_or_else(|| PathBuf::from("./centrale-data")),
             relay: self.relay(is_dev)?,
+            media: self.media()?,
             tls: self.certificate()?,
             acme: self.acme(&public)?,
             limits: self.flag("limits", !is_dev)?,
@@ -123,6 +129,7 @@ impl Source {
             relay,
             relay_tls: self.address("listen.relay_tls", relay.ip(), tls_port)?,
             media: self.address("listen.media", any, 3480)?,
+            is_media_given: self.given.contains_key("listen.media"),
             sip: self.address("listen.sip", any, 5060)?,
             metrics: self.address("listen.metrics", Ipv4Addr::LOCALHOST.into(), 9464)?,
         })
@@ -202,6 +209,17 @@ impl Source {
                     Some(RelayServer { host, port })
                 },
             )?,
+        })
+    }
+
+    fn media(&self) -> Result<Media, ConfigError> {
+        let workers = |text: &str| text.parse().ok().filter(|workers| *workers <= MOST_WORKERS);
+        let participants = |text: &str| text.parse().ok().filter(|most| (2..=MOST_PARTICIPANTS).contains(most));
+        Ok(Media {
+            workers: self
+                .get("media.workers", "a number of threads up to 256, 0 for one per core", workers)?
+                .unwrap_or(0),
+            participants: self.get("media.participants", "a number from 2 to 1000", participants)?.unwrap_or(350),
         })
     }
 
@@ -380,6 +398,8 @@ mod tests {
             ("relay.ports", "9-1"),
             ("log", "xml"),
             ("cluster.node", "a/b"),
+            ("media.workers", "many"),
+            ("media.participants", "1"),
             ("cluster.roles", "relay,telephone"),
             ("relay.alternates", "turn.example.org"),
             ("relay.servers", "a b"),

@@ -160,6 +160,13 @@ pub(super) const KEYS: &[Key] = &[
         "Names of the relay nodes that clients are given, when this node is not one.",
     ),
     key(
+        "media.workers",
+        "CENTRALE_MEDIA_WORKERS",
+        "0",
+        "Threads for group calls, each with its own port; 0 for one per core.",
+    ),
+    key("media.participants", "CENTRALE_MEDIA_PARTICIPANTS", "350", "The most participants of a group call."),
+    key(
         "drain.deadline",
         "CENTRALE_DRAIN_DEADLINE",
         "\"300s\"",

@@ -87,7 +87,7 @@ fn places(config: &Config, told: SocketAddr) -> Vec<SocketAddr> {
     ips.into_iter().map(|ip| SocketAddr::new(ip, told.port())).collect()
 }
 
-fn is_own(ip: IpAddr) -> bool {
+pub(super) fn is_own(ip: IpAddr) -> bool {
     UdpSocket::bind(SocketAddr::new(ip, 0)).is_ok()
 }
 

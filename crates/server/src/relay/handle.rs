@@ -12,9 +12,9 @@ use centrale_model::{Time, Timestamp};
 use centrale_relay::{Config, Fact, Family, Stats};
 
 use super::config::RelayConfig;
-use super::listen;
-use super::ready::Waker;
 use super::worker::{Sockets, Terms, Worker};
+use crate::packets::listen;
+use crate::packets::ready::Waker;
 
 /// Takes usage records and refusals. Called on a worker's thread: it must not wait. Push into a bounded channel and count what does not fit.
 pub(super) type UsageSink = Arc<dyn Fn(Fact) + Send + Sync>;

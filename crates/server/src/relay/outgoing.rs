@@ -11,7 +11,7 @@ use std::io::{self, IoSlice};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::Range;
 
-use super::udp;
+use crate::packets::udp;
 
 /// The longest run, in bytes: what one UDP send may carry.
 const LONGEST_RUN: usize = 60_000;

@@ -15,84 +15,32 @@ use std::net::{IpAddr, SocketAddr, UdpSocket};
 use centrale_relay::{ClientAddr, RelayId};
 use socket2::SockRef;
 
-use super::listen;
 use super::outgoing::{Destination, Path, Via};
-use super::udp::{self, Received};
+use crate::packets::arriving::{Arriving, Turn};
+use crate::packets::{listen, udp};
 
 /// Datagrams to one peer in a row that make it the one a relayed address talks to most. Opening the second socket costs as
 /// much as it saves on about fifty.
 const STREAK: u8 = 16;
-/// A datagram as large as this is video, which comes in runs.
-const LARGE: usize = 600;
-
-/// A socket and how it is received from.
-pub(super) struct Arriving {
-    pub(super) socket: UdpSocket,
-    takes_runs: bool,
-}
-
-impl Arriving {
-    pub(super) fn new(socket: UdpSocket) -> Arriving {
-        Arriving { socket, takes_runs: false }
-    }
-
-    /// Receives a datagram or a run; nothing when there is none.
-    #[inline]
-    pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Option<Received> {
-        loop {
-            let outcome = match self.takes_runs {
-                true => udp::receive_run(&self.socket, buffer),
-                false => udp::receive(&self.socket, buffer),
-            };
-            match outcome {
-                Ok(received) => {
-                    if received.length >= LARGE && !self.takes_runs {
-                        // A kernel that cannot is asked again and again, which costs little and harms nothing.
-                        self.takes_runs = udp::take_runs(&self.socket).is_ok();
-                    }
-                    return Some(received);
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                // A peer's port is closed, say; the next call gives the datagrams.
-                Err(_) => {}
-            }
-        }
-    }
-}
 
 /// Where UDP clients come.
 pub(super) struct Listener {
     pub(super) arriving: Arriving,
+    pub(super) turn: Turn,
     is_wild: bool,
-    /// Datagrams taken in one turn; follows what comes.
-    pub(super) turn: usize,
-    /// Turns in a row that were not enough.
-    short: u8,
 }
 
 impl Listener {
     pub(super) fn new(socket: UdpSocket) -> io::Result<Listener> {
         let is_wild = socket.local_addr()?.ip().is_unspecified();
-        let mut arriving = Arriving::new(socket);
-        if is_wild {
-            udp::tell_own_address(&arriving.socket)?;
-            udp::take_runs(&arriving.socket)?;
-            arriving.takes_runs = true;
-        }
-        Ok(Listener { arriving, is_wild, turn: 1, short: 0 })
-    }
-
-    /// Sets the next turn: a datagram more than there is costs a call that only hears "empty".
-    #[inline]
-    pub(super) fn learn(&mut self, got: usize, most: usize) {
-        if got < self.turn {
-            (self.turn, self.short) = (got.max(1), 0);
-            return;
-        }
-        self.short += 1;
-        if self.short == 3 {
-            (self.turn, self.short) = ((self.turn * 2).min(most), 0);
-        }
+        let arriving = match is_wild {
+            true => {
+                udp::tell_own_address(&socket)?;
+                Arriving::in_runs(socket)?
+            }
+            false => Arriving::new(socket),
+        };
+        Ok(Listener { arriving, turn: Turn::default(), is_wild })
     }
 }
 

@@ -17,9 +17,10 @@ use centrale_relay::{Config, Server, Transport};
 use super::config::StreamLimits;
 use super::handle::{Command, Reins, RelayStats, ShellStats, TlsConfig, UsageSink, time_since};
 use super::outgoing::Outgoing;
-use super::ready::{Events, Ready, Source, Waker};
 use super::sockets::{Datagrams, Listener};
+use super::source::Source;
 use super::stream::READ_SIZE;
+use crate::packets::ready::{Events, Ready, Waker};
 use connections::{Acceptor, Streams};
 
 /// Room in front of a received datagram for the longest head.
@@ -82,17 +83,17 @@ impl Worker {
         sink: UsageSink,
         zero: Instant,
     ) -> io::Result<Worker> {
-        let ready = Ready::new()?;
+        let ready = Ready::new(Source::Inbox.token())?;
         let mut listeners = Vec::new();
         for (at, socket) in sockets.udp.into_iter().take(LISTENERS).enumerate() {
-            ready.watch(&socket, Source::Listener(at as u32))?;
+            ready.watch(&socket, Source::Listener(at as u32).token())?;
             listeners.push(Listener::new(socket)?);
         }
         let mut acceptors = Vec::new();
         let tcp = sockets.tcp.into_iter().map(|socket| (socket, Transport::Tcp));
         let with_tls = sockets.tls.into_iter().map(|socket| (socket, Transport::Tls));
         for (at, (socket, transport)) in tcp.chain(with_tls).enumerate() {
-            ready.watch(&socket, Source::Acceptor(at as u32))?;
+            ready.watch(&socket, Source::Acceptor(at as u32).token())?;
             acceptors.push(Acceptor { socket, transport });
         }
         let wall_at_zero = config.wall_at_zero;
@@ -140,13 +141,14 @@ impl Worker {
             self.set_turns(events.count());
             for at in 0..events.count() {
                 let event = events.at(at);
+                let source = Source::of(event.token);
                 if event.is_writable
-                    && let Source::Stream(at) = event.source
+                    && let Source::Stream(at) = source
                 {
                     self.streams.touched.push(at);
                 }
                 if event.is_readable {
-                    self.serve(event.source, now);
+                    self.serve(source, now);
                 }
             }
             for _ in 0..self.again.len() {

@@ -44,7 +44,12 @@ pub struct Exchange {
 pub fn program(command: &str, data: &Path, more: &[&str]) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_centrale"));
     program.env_clear().arg(command).arg("--data").arg(data);
-    for (option, address) in [("--https", "127.0.0.1:0"), ("--relay", "127.0.0.1:0"), ("--metrics", "127.0.0.1:0")] {
+    for (option, address) in [
+        ("--https", "127.0.0.1:0"),
+        ("--relay", "127.0.0.1:0"),
+        ("--media", "127.0.0.1:0"),
+        ("--metrics", "127.0.0.1:0"),
+    ] {
         if !more.contains(&option) {
             program.args([option, address]);
         }

@@ -12,7 +12,7 @@ use centrale_relay::{ClientAddr, Head, Transport, Verdict};
 use super::super::config::StreamLimits;
 use super::super::handle::{ShellStats, time_since};
 use super::super::outgoing::{Destination, Via};
-use super::super::ready::Source;
+use super::super::source::Source;
 use super::super::stream::{Outcome, Stream};
 use super::{TURN, Worker, unfragmented};
 
@@ -158,7 +158,7 @@ impl Worker {
             (self.streams.all.len() - 1) as u32
         });
         let ready = socket.set_nonblocking(true).and_then(|()| socket.set_nodelay(true));
-        let ready = ready.and_then(|()| self.ready.watch_changes(&socket, Source::Stream(at)));
+        let ready = ready.and_then(|()| self.ready.watch_changes(&socket, Source::Stream(at).token()));
         if let Err(error) = ready {
             tracing::debug!(%error, "a connection could not be taken");
             self.streams.free.push(at);

@@ -7,10 +7,10 @@ use centrale_model::Time;
 use centrale_relay::{Family, Output, RelayId};
 
 use super::super::handle::Command;
-use super::super::listen;
-use super::super::ready::Source;
+use super::super::source::Source;
 use super::Worker;
 use super::connections::STREAM_DOOR;
+use crate::packets::listen;
 
 impl Worker {
     /// Does what the machine puts out.
@@ -62,7 +62,7 @@ impl Worker {
 
     fn open(&mut self, relay: RelayId) -> io::Result<()> {
         let socket = self.relayed_socket(relay)?;
-        self.ready.watch(&socket, Source::Relayed(relay.0))?;
+        self.ready.watch(&socket, Source::Relayed(relay.0).token())?;
         self.datagrams.open(relay, socket);
         Ok(())
     }

@@ -7,9 +7,9 @@ use centrale_model::Time;
 use centrale_relay::{ClientAddr, PeerAddr, RelayId, Transport, Verdict};
 
 use super::super::outgoing::{Destination, Parcel, Via};
-use super::super::ready::Source;
-use super::super::udp::Received;
+use super::super::source::Source;
 use super::{HEADROOM, SLOT, TURN, Worker, unfragmented};
+use crate::packets::udp::Received;
 
 /// Datagrams that one listener gives before others have their turn. Higher: fewer turns; lower: fairer.
 const MOST: usize = 64;
@@ -19,7 +19,7 @@ const BODY: Range<usize> = HEADROOM..SLOT - 4;
 
 impl Worker {
     pub(super) fn receive_from_clients(&mut self, at: u32, now: Time) {
-        let turn = self.datagrams.listeners[at as usize].turn;
+        let turn = self.datagrams.listeners[at as usize].turn.length();
         let mut got = 0;
         while got < turn {
             let arriving = &mut self.datagrams.listeners[at as usize].arriving;
@@ -40,7 +40,7 @@ impl Worker {
             }
         }
         self.ready.note(got);
-        self.datagrams.listeners[at as usize].learn(got, MOST);
+        self.datagrams.listeners[at as usize].turn.learn(got, MOST);
     }
 
     /// - `is_paired`: from the second socket of the relayed address.
@@ -107,7 +107,8 @@ impl Worker {
     }
 
     fn pair(&mut self, at: u32, peer: SocketAddr) {
-        let watched = self.datagrams.pair(at, peer).and_then(|socket| self.ready.watch(socket, Source::Paired(at)));
+        let watched =
+            self.datagrams.pair(at, peer).and_then(|socket| self.ready.watch(socket, Source::Paired(at).token()));
         if let Err(error) = watched {
             // The first socket goes on alone.
             tracing::debug!(%error, "a second socket could not be opened");

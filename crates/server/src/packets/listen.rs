@@ -12,7 +12,7 @@ const LISTEN_BUFFER: usize = 4 * 1024 * 1024;
 const BACKLOG: i32 = 1024;
 
 /// A socket on which one worker's share of the UDP clients arrives.
-pub(super) fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
+pub(crate) fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = socket(address, Type::DGRAM, Protocol::UDP)?;
     socket.set_reuse_port(true)?;
     // The kernel grants what its own bound allows; less is not an error.
@@ -22,8 +22,17 @@ pub(super) fn udp(address: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
+/// A socket on which all of one worker's UDP clients arrive. It shares its port with nobody.
+pub(crate) fn alone(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = socket(address, Type::DGRAM, Protocol::UDP)?;
+    socket.set_recv_buffer_size(LISTEN_BUFFER)?;
+    socket.set_send_buffer_size(LISTEN_BUFFER)?;
+    socket.bind(&SockAddr::from(address))?;
+    Ok(socket.into())
+}
+
 /// A socket on which one worker's share of the TCP or TLS clients arrives.
-pub(super) fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket(address, Type::STREAM, Protocol::TCP)?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(true)?;
@@ -33,14 +42,14 @@ pub(super) fn tcp(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// The socket of a relayed address. It shares its port with nobody.
-pub(super) fn relayed(address: SocketAddr) -> io::Result<UdpSocket> {
+pub(crate) fn relayed(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = socket(address, Type::DGRAM, Protocol::UDP)?;
     socket.bind(&SockAddr::from(address))?;
     Ok(socket.into())
 }
 
 /// A second socket at a relayed address, for what one peer sends there. The first must allow it for this moment.
-pub(super) fn paired(address: SocketAddr, peer: SocketAddr) -> io::Result<UdpSocket> {
+pub(crate) fn paired(address: SocketAddr, peer: SocketAddr) -> io::Result<UdpSocket> {
     let socket = socket(address, Type::DGRAM, Protocol::UDP)?;
     socket.set_reuse_port(true)?;
     socket.bind(&SockAddr::from(address))?;
@@ -49,7 +58,7 @@ pub(super) fn paired(address: SocketAddr, peer: SocketAddr) -> io::Result<UdpSoc
 }
 
 /// Raises the number of descriptors this process may have as far as it is allowed to; gives the number.
-pub(super) fn raise_descriptors() -> u64 {
+pub(crate) fn raise_descriptors() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });

@@ -12,10 +12,10 @@
 use std::time::Duration;
 
 /// How long to look. Lower: fewer lone packets are caught; higher: more is burnt in vain.
-pub(super) const LOOKING: Duration = Duration::from_micros(12);
+pub(crate) const LOOKING: Duration = Duration::from_micros(12);
 /// How long a nap is; the kernel adds up to 50 µs of slack. It is what load adds to the delay of a packet. Lower: less delay; higher: fewer
 /// wake-ups.
-pub(super) const NAP: Duration = Duration::from_micros(20);
+pub(crate) const NAP: Duration = Duration::from_micros(20);
 /// Datagrams that a nap must bring to have paid: a wake-up divided by eight is less than a tenth of a packet's cost.
 const NAP_PAYS: u32 = 8;
 /// Sleeps shorter than this may have been waits for somebody who waits for us: looking is tried.
@@ -31,14 +31,14 @@ const DOUBT: u32 = 16;
 const LONGEST_DOUBT: u32 = 1 << 14;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Rest {
+pub(crate) enum Rest {
     Sleep,
     Look,
     Nap,
 }
 
 /// What has been learnt. Time is an argument.
-pub(super) struct Pace {
+pub(crate) struct Pace {
     manner: Rest,
     /// Datagrams since the last rest.
     handled: u32,
@@ -52,7 +52,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) const fn new() -> Pace {
+    pub(crate) const fn new() -> Pace {
         Pace {
             manner: Rest::Sleep,
             handled: 0,
@@ -66,14 +66,14 @@ impl Pace {
 
     /// Notes that datagrams were handled.
     #[inline]
-    pub(super) fn note(&mut self, count: u32) {
+    pub(crate) fn note(&mut self, count: u32) {
         self.handled += count;
     }
 
     /// Says how to rest, since nothing is there.
     ///
     /// - `now`: since any fixed moment.
-    pub(super) fn begin(&mut self, now: Duration) -> Rest {
+    pub(crate) fn begin(&mut self, now: Duration) -> Rest {
         let handled = std::mem::take(&mut self.handled);
         let spent = now.saturating_sub(std::mem::replace(&mut self.began, now));
         if self.manner == Rest::Nap {
@@ -100,7 +100,7 @@ impl Pace {
     ///
     /// - `waited`: until there was something, or until looking was given up.
     /// - `came`: there was something.
-    pub(super) fn end(&mut self, rest: Rest, waited: Duration, came: bool) {
+    pub(crate) fn end(&mut self, rest: Rest, waited: Duration, came: bool) {
         match rest {
             Rest::Sleep if waited < SHORT => self.short_sleeps += 1,
             Rest::Sleep => self.short_sleeps = 0,

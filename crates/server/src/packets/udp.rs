@@ -21,21 +21,21 @@ const NOTES: usize = 128;
 
 /// What was received: one datagram, or several of `stride` bytes each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Received {
-    pub(super) length: usize,
-    pub(super) stride: usize,
-    pub(super) from: SocketAddr,
+pub(crate) struct Received {
+    pub(crate) length: usize,
+    pub(crate) stride: usize,
+    pub(crate) from: SocketAddr,
     /// Where it was sent to, if that was asked for.
-    pub(super) to: Option<IpAddr>,
+    pub(crate) to: Option<IpAddr>,
 }
 
 /// Lets a socket take runs; whoever does so must receive with [`receive_run`] from then on.
-pub(super) fn take_runs(socket: &UdpSocket) -> io::Result<()> {
+pub(crate) fn take_runs(socket: &UdpSocket) -> io::Result<()> {
     Ok(setsockopt(socket, sockopt::UdpGroSegment, &true)?)
 }
 
 /// Has the kernel say to which of our addresses each datagram came.
-pub(super) fn tell_own_address(socket: &UdpSocket) -> io::Result<()> {
+pub(crate) fn tell_own_address(socket: &UdpSocket) -> io::Result<()> {
     match socket.local_addr()? {
         SocketAddr::V4(_) => Ok(setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?),
         SocketAddr::V6(_) => Ok(setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?),
@@ -44,7 +44,7 @@ pub(super) fn tell_own_address(socket: &UdpSocket) -> io::Result<()> {
 
 /// Receives one datagram from a socket that takes no runs.
 #[inline]
-pub(super) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Received> {
+pub(crate) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Received> {
     let (_, length, from) = rustix::net::recvfrom(socket, buffer, RecvFlags::empty())?;
     let from = from.and_then(|from| SocketAddr::try_from(from).ok()).ok_or(io::ErrorKind::InvalidData)?;
     Ok(Received { length, stride: length, from, to: None })
@@ -52,7 +52,7 @@ pub(super) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Recei
 
 /// Receives a datagram or a run.
 #[inline]
-pub(super) fn receive_run(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Received> {
+pub(crate) fn receive_run(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Received> {
     let mut notes = [0; NOTES];
     let mut slices = [IoSliceMut::new(buffer)];
     let message = recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut slices, Some(&mut notes), MsgFlags::empty())?;
@@ -84,7 +84,7 @@ fn address(storage: &SockaddrStorage) -> Option<SocketAddr> {
 
 /// Sends one datagram; `to` is nothing when the socket is connected.
 #[inline]
-pub(super) fn send(socket: &UdpSocket, bytes: &[u8], to: Option<SocketAddr>) -> io::Result<()> {
+pub(crate) fn send(socket: &UdpSocket, bytes: &[u8], to: Option<SocketAddr>) -> io::Result<()> {
     match to {
         None => rustix::net::send(socket, bytes, SendFlags::empty())?,
         Some(SocketAddr::V4(to)) => rustix::net::sendto(socket, bytes, SendFlags::empty(), &to)?,
@@ -94,7 +94,7 @@ pub(super) fn send(socket: &UdpSocket, bytes: &[u8], to: Option<SocketAddr>) -> 
 }
 
 /// Sends one datagram from one of our addresses: for sockets that have several.
-pub(super) fn send_from(socket: &UdpSocket, parts: &[IoSlice<'_>], to: SocketAddr, from: IpAddr) -> io::Result<()> {
+pub(crate) fn send_from(socket: &UdpSocket, parts: &[IoSlice<'_>], to: SocketAddr, from: IpAddr) -> io::Result<()> {
     let (v4, v6);
     let note = match from {
         IpAddr::V4(ip) => {
@@ -114,7 +114,7 @@ pub(super) fn send_from(socket: &UdpSocket, parts: &[IoSlice<'_>], to: SocketAdd
 /// Sends a run, gathered from `parts`, as datagrams of `segment` bytes each.
 ///
 /// - `to`: nothing when the socket is connected.
-pub(super) fn send_run(
+pub(crate) fn send_run(
     socket: &UdpSocket,
     parts: &[IoSlice<'_>],
     segment: u16,

@@ -8,65 +8,28 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::pace::{LOOKING, NAP, Pace, Rest};
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::io::Errno;
 
+use super::pace::{LOOKING, NAP, Pace, Rest};
+
 /// Events taken at a time. Higher: fewer waits under load; lower: the clock, read once per wait, is fresher.
 const EVENTS: usize = 256;
-/// What an event is about: the kind in the upper half of the token, the number in the lower.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Source {
-    Inbox,
-    Listener(u32),
-    Acceptor(u32),
-    /// The socket of a relayed address.
-    Relayed(u32),
-    /// The second socket of a relayed address, connected to the peer it talks to most.
-    Paired(u32),
-    Stream(u32),
-}
-
-impl Source {
-    fn token(self) -> u64 {
-        let (kind, number) = match self {
-            Source::Inbox => (0, 0),
-            Source::Listener(number) => (1, number),
-            Source::Acceptor(number) => (2, number),
-            Source::Relayed(number) => (3, number),
-            Source::Paired(number) => (4, number),
-            Source::Stream(number) => (5, number),
-        };
-        (kind << 32) | u64::from(number)
-    }
-
-    fn of(token: u64) -> Source {
-        let number = token as u32;
-        match token >> 32 {
-            0 => Source::Inbox,
-            1 => Source::Listener(number),
-            2 => Source::Acceptor(number),
-            3 => Source::Relayed(number),
-            4 => Source::Paired(number),
-            _ => Source::Stream(number),
-        }
-    }
-}
-
 /// One thing that is ready.
 #[derive(Clone, Copy)]
-pub(super) struct Event {
-    pub(super) source: Source,
-    pub(super) is_readable: bool,
-    pub(super) is_writable: bool,
+pub(crate) struct Event {
+    /// What it is about: the token that the socket was watched with.
+    pub(crate) token: u64,
+    pub(crate) is_readable: bool,
+    pub(crate) is_writable: bool,
 }
 
 /// Wakes a worker from another thread.
-pub(super) struct Waker(OwnedFd);
+pub(crate) struct Waker(OwnedFd);
 
 impl Waker {
-    pub(super) fn wake(&self) -> io::Result<()> {
+    pub(crate) fn wake(&self) -> io::Result<()> {
         match rustix::io::write(&self.0, &1_u64.to_ne_bytes()) {
             // Full: it is awake already.
             Ok(_) | Err(Errno::AGAIN) => Ok(()),
@@ -75,42 +38,38 @@ impl Waker {
     }
 
     /// Takes the call back, so that it is not heard again.
-    pub(super) fn hush(&self) {
+    pub(crate) fn hush(&self) {
         // Nothing there: the call was taken already.
         let _ = rustix::io::read(&self.0, &mut [0; 8]);
     }
 }
 
 /// What one wait gave. Belongs to the thread that waits.
-pub(super) struct Events {
+pub(crate) struct Events {
     all: [epoll::Event; EVENTS],
     count: usize,
 }
 
 impl Events {
-    pub(super) fn new() -> Events {
+    pub(crate) fn new() -> Events {
         let nothing = epoll::Event { flags: EventFlags::empty(), data: EventData::new_u64(0) };
         Events { all: [nothing; EVENTS], count: 0 }
     }
 
     /// How many there are.
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.count
     }
 
     #[inline]
-    pub(super) fn at(&self, at: usize) -> Event {
+    pub(crate) fn at(&self, at: usize) -> Event {
         let epoll::Event { flags, data } = self.all[at];
-        Event {
-            source: Source::of(data.u64()),
-            is_readable: flags != EventFlags::OUT,
-            is_writable: flags.contains(EventFlags::OUT),
-        }
+        Event { token: data.u64(), is_readable: flags != EventFlags::OUT, is_writable: flags.contains(EventFlags::OUT) }
     }
 }
 
 /// The sockets that are watched.
-pub(super) struct Ready {
+pub(crate) struct Ready {
     epoll: OwnedFd,
     waker: Arc<Waker>,
     zero: Instant,
@@ -120,36 +79,37 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    pub(super) fn new() -> io::Result<Ready> {
+    /// - `inbox`: the token of the waker's calls.
+    pub(crate) fn new(inbox: u64) -> io::Result<Ready> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
-        epoll::add(&epoll, &event, EventData::new_u64(Source::Inbox.token()), EventFlags::IN)?;
+        epoll::add(&epoll, &event, EventData::new_u64(inbox), EventFlags::IN)?;
         Ok(Ready { epoll, waker: Arc::new(Waker(event)), zero: Instant::now(), pace: Pace::new(), is_pressed: false })
     }
 
-    pub(super) fn waker(&self) -> &Arc<Waker> {
+    pub(crate) fn waker(&self) -> &Arc<Waker> {
         &self.waker
     }
 
     /// Watches a socket as long as something can be read from it. Closing the socket ends it.
-    pub(super) fn watch(&self, socket: impl AsFd, source: Source) -> io::Result<()> {
-        Ok(epoll::add(&self.epoll, socket, EventData::new_u64(source.token()), EventFlags::IN)?)
+    pub(crate) fn watch(&self, socket: impl AsFd, token: u64) -> io::Result<()> {
+        Ok(epoll::add(&self.epoll, socket, EventData::new_u64(token), EventFlags::IN)?)
     }
 
     /// Watches a connection for changes: there is more to read, there is room to write.
-    pub(super) fn watch_changes(&self, socket: impl AsFd, source: Source) -> io::Result<()> {
+    pub(crate) fn watch_changes(&self, socket: impl AsFd, token: u64) -> io::Result<()> {
         let flags = EventFlags::IN | EventFlags::OUT | EventFlags::RDHUP | EventFlags::ET;
-        Ok(epoll::add(&self.epoll, socket, EventData::new_u64(source.token()), flags)?)
+        Ok(epoll::add(&self.epoll, socket, EventData::new_u64(token), flags)?)
     }
 
     /// Notes that datagrams were handled.
     #[inline]
-    pub(super) fn note(&mut self, count: usize) {
+    pub(crate) fn note(&mut self, count: usize) {
         self.pace.note(count as u32);
     }
 
     /// Waits until something is ready, at most `patience` (nothing: for ever); gives the moment of return.
-    pub(super) fn wait(&mut self, events: &mut Events, patience: Option<Duration>) -> io::Result<Instant> {
+    pub(crate) fn wait(&mut self, events: &mut Events, patience: Option<Duration>) -> io::Result<Instant> {
         self.look(events, Some(Duration::ZERO))?;
         self.is_pressed = events.count > 0;
         let began = Instant::now();
@@ -189,7 +149,7 @@ impl Ready {
     }
 
     /// Whether something was there already when the last wait began.
-    pub(super) fn is_pressed(&self) -> bool {
+    pub(crate) fn is_pressed(&self) -> bool {
         self.is_pressed
     }
 
