@@ -18,6 +18,11 @@ use super::speak;
 use crate::events::Post;
 use crate::{Context, Error, Result, events, usage};
 
+/// How long a call whose first step is not kept yet counts as one that is being placed; afterwards its node died over it.
+///
+/// Lower: a group whose first caller's node died can be joined again sooner. Higher: a slow store is waited for.
+const UNBORN: Duration = Duration::from_secs(10);
+
 /// What is kept in a call's own stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Entry {
@@ -149,9 +154,16 @@ pub(crate) struct CallRow {
     pub(crate) snapshot: Option<String>,
 }
 
-/// The living call of a group.
-pub(crate) async fn call_of_group(store: &dyn Store, group: GroupId) -> Result<Option<CallId>> {
-    let rows = store.read("SELECT call_id FROM call_groups WHERE group_id = $1", &[group.to_string().into()]).await?;
+/// The living call of a group, or the one that is being placed.
+pub(crate) async fn call_of_group(store: &dyn Store, group: GroupId, now: Timestamp) -> Result<Option<CallId>> {
+    let rows = store
+        .read(
+            "SELECT call_groups.call_id FROM call_groups JOIN calls ON calls.id = call_groups.call_id \
+             WHERE call_groups.group_id = $1 AND calls.ended_at IS NULL \
+             AND (calls.snapshot IS NOT NULL OR calls.started_at > $2)",
+            &[group.to_string().into(), now.minus(UNBORN).as_millis().into()],
+        )
+        .await?;
     rows.first().map(|row| call_id(row, 0)).transpose()
 }
 
