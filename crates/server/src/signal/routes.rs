@@ -5,7 +5,7 @@ use centrale_exchange::Error;
 use centrale_exchange::calls::{Switchboard, explain};
 use centrale_wire::Method;
 use centrale_wire::client::{
-    LeaveEndpoint, PollEvents, RegisterEndpoint, SendSignals, SignalsTaken, StartCall, UnregisterEndpoint,
+    JoinCall, LeaveEndpoint, PollEvents, RegisterEndpoint, SendSignals, SignalsTaken, StartCall, UnregisterEndpoint,
 };
 use centrale_wire::explain::{ExplainCall, ListCalls};
 
@@ -21,6 +21,11 @@ pub fn mount(r: &mut Routes, board: Switchboard) {
     r.mount_node::<StartCall, _, _>(move |_, caller, request| {
         let board = at.clone();
         async move { board.start_call(caller.user()?, request).await }
+    });
+    let at = board.clone();
+    r.mount_node::<JoinCall, _, _>(move |_, caller, request| {
+        let board = at.clone();
+        async move { board.join_call(caller.user()?, request).await }
     });
     let at = board.clone();
     r.mount_node::<SendSignals, _, _>(move |_, caller, request| {
