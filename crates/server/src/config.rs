@@ -179,8 +179,6 @@ pub struct Cap {
 pub struct Media {
     /// Threads; 0 for one per core. Each has a UDP port.
     pub workers: usize,
-    /// The most participants of a call.
-    pub participants: usize,
 }
 
 /// A relay on another node.

@@ -6,6 +6,7 @@
 //! - `media`: the packets of group calls.
 //! - `packets`: what rooms with packets share.
 //! - [`signal`]: event connections of clients.
+//! - `whip`: group calls over plain HTTP: WHIP and WHEP.
 //! - [`config`], [`tls`], [`logs`], [`metrics`]: what a node needs to begin.
 //! - [`vantage`]: what another node sees of this one.
 //! - [`program`]: the node from start to drain; [`command`]: the command line.
@@ -25,3 +26,4 @@ pub mod rest;
 pub mod signal;
 pub mod tls;
 pub mod vantage;
+mod whip;

@@ -25,4 +25,4 @@ mod worker;
 mod tests;
 
 pub(crate) use config::MediaConfig;
-pub(crate) use handle::{Heard, Load, MediaHandle, MediaStats, start};
+pub(crate) use handle::{Heard, MediaHandle, start};

@@ -1,6 +1,7 @@
 //! A node, from its first file to its last connection.
 
 pub(crate) mod addresses;
+mod conferences;
 mod drain;
 mod files;
 mod gauges;
@@ -14,7 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use centrale_exchange::calls::{Settings, Switchboard};
+use centrale_exchange::calls::{MediaDesk, Settings, Switchboard};
 use centrale_exchange::usage::{self, Ledger};
 use centrale_exchange::{Clock, Context, Parts, RelaySettings, SystemChance, SystemClock, WellKnown, identity};
 use centrale_model::{Private, ResourceId};
@@ -28,6 +29,7 @@ use crate::listener::{self, Adopt, Answering, Serving};
 use crate::relay::RelayHandle;
 use crate::rest::{self, Node, Setting};
 use crate::vantage::{self, Eyes};
+use crate::whip::{self, Whip};
 use crate::{metrics, signal, tls};
 
 pub use files::Runtime;
@@ -85,6 +87,13 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     };
     let relay = relaying::start(&config, &secret, &certified, &[https_address, metrics_address], sink)?;
     let relay = Arc::new(relay);
+    let (media, hearing) = match config.cluster.roles.has(Role::Media) {
+        true => {
+            let (media, hearing) = conferences::start(&config)?;
+            (Some(Arc::new(media)), Some(hearing))
+        }
+        false => (None, None),
+    };
 
     let ctx = open_context(&config, &folder, clock.clone(), public_url.clone(), &relay, secret.clone(), https_address)
         .await?;
@@ -101,13 +110,16 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         public_hosts: vec![public_url.trim_start_matches("https://").to_owned()],
     };
     let node = Arc::new(Node::new(ctx.clone(), setting));
+    let name = folder.node_name(&SystemChance::new())?;
     let settings = Settings { participants: config.participants, ..Settings::default() };
-    let board = Switchboard::open(ctx.clone(), folder.node_name(&SystemChance::new())?, settings)
+    let board = Switchboard::open(ctx.clone(), name.clone(), settings)
         .await
         .map_err(|error| StartError(format!("the switchboard does not open: {error}")))?;
+    let whip = Whip::new(board.clone());
     let eyes = Arc::new(Eyes::new(&secret));
     let router = Arc::new(rest::routes(config.mode == Mode::Dev, |routes| {
         signal::mount(routes, board.clone());
+        whip::mount(routes, &whip);
         routes.raw(Method::Post, vantage::PATH, false, move |_, incoming| {
             let eyes = eyes.clone();
             async move { eyes.answer(incoming.request, incoming.peer).await }
@@ -115,7 +127,16 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     }));
 
     let relay_address = relay.addresses().clone();
-    let runtime = Runtime::of(&ctx, https_address, metrics_address, &relay_address, &folder.ca_file());
+    let runtime = Runtime {
+        media: files::MediaPlaces { udp: media.as_ref().map(|media| media.addresses().to_vec()).unwrap_or_default() },
+        ..Runtime::of(&ctx, https_address, metrics_address, &relay_address, &folder.ca_file())
+    };
+    if let (Some(media), Some(hearing)) = (&media, hearing) {
+        let desk = MediaDesk::open(ctx.clone(), name).await;
+        let desk = desk.map_err(|error| StartError(format!("the media room does not open: {error}")))?;
+        desk.announce(0).await.map_err(|error| StartError(format!("the media room does not open: {error}")))?;
+        tokio::spawn(conferences::serve(desk, media.clone(), hearing));
+    }
     tokio::spawn(identity::keep(ctx.clone()));
     tokio::spawn(files::keep_current(ctx.clone(), folder.clone(), runtime.clone()));
     tokio::spawn(revocations::keep(ctx.clone(), Revocations::new(relay.clone())));
@@ -128,10 +149,16 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         let node = node.clone();
         move || node.is_draining()
     });
-    let mut sources =
-        vec![presence, metrics::operations(&node), signal::counters(&board), certified.counters(clock.clone())];
+    let mut sources = vec![
+        presence,
+        metrics::operations(&node),
+        signal::counters(&board),
+        whip::counters(&whip),
+        certified.counters(clock.clone()),
+    ];
     let is_relay = config.cluster.roles.has(Role::Relay);
     sources.extend(is_relay.then(|| gauges::counters(&relay, &meter)));
+    sources.extend(media.as_ref().map(conferences::counters));
     tokio::spawn(metrics::serve(metrics, sources));
 
     let (end, ended) = watch::channel(false);
@@ -153,11 +180,19 @@ pub async fn run(config: Config) -> Result<(), StartError> {
         node.drain();
         relay.drain(config.relay.alternates.clone());
         board.drain();
+        if let Some(media) = &media {
+            media.drain();
+        }
     };
     let live = async || {
         let calls = board.hosted() as u64;
         // A developer's browser that is still open must not hold up a restart.
-        if config.mode == Mode::Dev { calls } else { calls + drain::allocations(&relay).await }
+        if config.mode == Mode::Dev {
+            return calls;
+        }
+        // Peers of calls that other nodes host keep this one as well.
+        let peers = media.as_ref().map_or(0, |media| media.load().peers as u64);
+        calls + peers + drain::allocations(&relay).await
     };
     drain::until_told(begin, live, config.drain_deadline).await;
 
@@ -165,7 +200,13 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let _ = end.send(true);
     let _ = tokio::time::timeout(Duration::from_secs(5), accepting).await;
     let stopping = relay.clone();
-    let _ = tokio::task::spawn_blocking(move || stopping.stop()).await;
+    let _ = tokio::task::spawn_blocking(move || {
+        if let Some(media) = media {
+            media.stop();
+        }
+        stopping.stop();
+    })
+    .await;
     // The relay's last measurements were put in while it stopped.
     if let Err(error) = ledger.flush(&ctx).await {
         tracing::error!(%error, "the last relay usage was not written");

@@ -21,8 +21,10 @@ mod text;
 mod web;
 mod well_known;
 
+pub(crate) use answer::error_as;
 pub use answer::{Answer, error, json};
 pub use auth::bearer_of;
+pub(crate) use body::read_all as read_body;
 pub use limit::Limiter;
 pub use mount::Operate;
 pub use node::{Counters, Node, Setting};
@@ -30,3 +32,4 @@ pub use openapi::document;
 pub use router::{Incoming, Router, Routes};
 pub use routes::routes;
 pub use service::answer;
+pub(crate) use text::query;

@@ -96,7 +96,7 @@ impl Source {
             limits: self.flag("limits", !is_dev)?,
             participants: self
                 .get("calls.participants", "a number from 2 to 1000", |text| {
-                    text.parse().ok().filter(|number| (2..=1000).contains(number))
+                    text.parse().ok().filter(|number| (2..=MOST_PARTICIPANTS).contains(number))
                 })?
                 .unwrap_or(350),
             drain_deadline: self
@@ -214,12 +214,10 @@ impl Source {
 
     fn media(&self) -> Result<Media, ConfigError> {
         let workers = |text: &str| text.parse().ok().filter(|workers| *workers <= MOST_WORKERS);
-        let participants = |text: &str| text.parse().ok().filter(|most| (2..=MOST_PARTICIPANTS).contains(most));
         Ok(Media {
             workers: self
                 .get("media.workers", "a number of threads up to 256, 0 for one per core", workers)?
                 .unwrap_or(0),
-            participants: self.get("media.participants", "a number from 2 to 1000", participants)?.unwrap_or(350),
         })
     }
 
@@ -399,7 +397,7 @@ mod tests {
             ("log", "xml"),
             ("cluster.node", "a/b"),
             ("media.workers", "many"),
-            ("media.participants", "1"),
+            ("calls.participants", "1"),
             ("cluster.roles", "relay,telephone"),
             ("relay.alternates", "turn.example.org"),
             ("relay.servers", "a b"),

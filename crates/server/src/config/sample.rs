@@ -165,7 +165,6 @@ pub(super) const KEYS: &[Key] = &[
         "0",
         "Threads for group calls, each with its own port; 0 for one per core.",
     ),
-    key("media.participants", "CENTRALE_MEDIA_PARTICIPANTS", "350", "The most participants of a group call."),
     key(
         "drain.deadline",
         "CENTRALE_DRAIN_DEADLINE",

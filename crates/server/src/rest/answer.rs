@@ -58,7 +58,7 @@ pub fn error(error: &Error) -> Answer {
 }
 
 /// An error under a status that its kind has no word for: 405, 413.
-pub(super) fn error_as(status: StatusCode, error: &Error) -> Answer {
+pub(crate) fn error_as(status: StatusCode, error: &Error) -> Answer {
     let body = serde_json::to_vec(&error.to_body()).unwrap_or_default();
     let mut answer = with_body(status, Body::from(body));
     let headers = answer.headers_mut();

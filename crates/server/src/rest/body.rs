@@ -45,6 +45,21 @@ pub(super) async fn read(body: &mut Body, limit: usize) -> Result<Bytes, Unread>
     tokio::time::timeout(PATIENCE, reading).await.unwrap_or(Err(Unread::Broken))
 }
 
+/// Reads a body of at most `limit` bytes.
+///
+/// # Errors
+/// `Invalid` when it is longer or did not arrive whole.
+pub(crate) async fn read_all(mut body: Body, limit: usize) -> Result<Bytes> {
+    match read(&mut body, limit).await {
+        Ok(bytes) => Ok(bytes),
+        Err(Unread::Broken) => Err(Error::invalid("The body did not arrive whole.")),
+        Err(Unread::TooLarge) => {
+            discard(&mut body).await;
+            Err(Error::invalid(format!("The body is longer than {limit} bytes.")).code("RequestEntityTooLarge"))
+        }
+    }
+}
+
 /// Lets the rest of a body go by, so that a client that is still sending gets to read why it was refused, and the
 /// connection can go on. Gives `false` when there was more than we care for.
 pub(super) async fn discard(body: &mut Body) -> bool {

@@ -7,10 +7,12 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use super::answer::{self, Answer};
 
 const ALLOWED_HEADERS: &str = "authorization, content-type, x-ms-client-request-id, x-ms-useragent, x-ms-date, \
-     x-ms-content-sha256, repeatability-request-id, repeatability-first-sent";
+     x-ms-content-sha256, repeatability-request-id, repeatability-first-sent, if-match";
 
 /// The answer to a browser that asks before it calls.
-pub(super) fn preflight(allowed: &[Method]) -> Answer {
+///
+/// - `takes`: the media type of bodies, where it is not JSON.
+pub(super) fn preflight(allowed: &[Method], takes: Option<&'static str>) -> Answer {
     let mut answer = answer::empty(StatusCode::NO_CONTENT);
     *answer.body_mut() = Body::empty();
     let methods: Vec<&str> = allowed.iter().map(|method| method.as_str()).collect();
@@ -19,6 +21,9 @@ pub(super) fn preflight(allowed: &[Method]) -> Answer {
         headers.insert("access-control-allow-methods", methods);
     }
     headers.insert("access-control-allow-headers", HeaderValue::from_static(ALLOWED_HEADERS));
+    if let Some(takes) = takes {
+        headers.insert("accept-post", HeaderValue::from_static(takes));
+    }
     headers.insert("access-control-max-age", HeaderValue::from_static("86400"));
     open(headers);
     answer

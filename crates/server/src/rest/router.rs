@@ -82,6 +82,8 @@ struct Route {
     method: Method,
     segments: Vec<Segment>,
     browser: bool,
+    /// The media type of bodies, where browsers are told it when they ask before they call.
+    takes: Option<&'static str>,
     handler: Handler,
 }
 
@@ -109,9 +111,21 @@ impl Routes {
         self.add(method, path, browser, Arc::new(move |node, incoming| Box::pin(serve(node, incoming))));
     }
 
+    /// Adds a route whose body is not JSON, that pages of other origins may use. `OPTIONS` tells its media type.
+    pub fn taking<F, Fut>(&mut self, method: Method, path: &'static str, media_type: &'static str, serve: F)
+    where
+        F: Fn(Arc<Node>, Incoming) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Answer> + Send + 'static,
+    {
+        self.raw(method, path, true, serve);
+        if let Some(route) = self.routes.last_mut() {
+            route.takes = Some(media_type);
+        }
+    }
+
     pub(super) fn add(&mut self, method: Method, path: &'static str, browser: bool, handler: Handler) {
         let segments = path.trim_start_matches('/').split('/').map(Segment::parse).collect();
-        self.routes.push(Route { method, segments, browser, handler });
+        self.routes.push(Route { method, segments, browser, takes: None, handler });
     }
 
     /// Finishes the table.
@@ -142,7 +156,7 @@ pub(super) enum Found {
     /// Serve it.
     Route { handler: Handler, params: Vec<(&'static str, String)>, browser: bool },
     /// The path exists, the method does not; these do.
-    Methods { allowed: Vec<Method>, browser: bool },
+    Methods { allowed: Vec<Method>, browser: bool, takes: Option<&'static str> },
     /// Nothing.
     Nowhere,
 }
@@ -174,6 +188,7 @@ impl Router {
         let shelf = self.shelves.get(&(segments.len(), first)).into_iter().flatten();
         let mut allowed = Vec::new();
         let mut browser = false;
+        let mut takes = None;
         let loose = self.loose.iter().filter(|route| route.segments.len() == segments.len());
         for (route, is_loose) in shelf.map(|route| (route, false)).chain(loose.map(|route| (route, true))) {
             // A file at the root is looked for only where nothing else is.
@@ -192,9 +207,10 @@ impl Router {
             if !is_loose {
                 allowed.push(route.method);
                 browser |= route.browser;
+                takes = takes.or(route.takes);
             }
         }
-        if allowed.is_empty() { Found::Nowhere } else { Found::Methods { allowed, browser } }
+        if allowed.is_empty() { Found::Nowhere } else { Found::Methods { allowed, browser, takes } }
     }
 }
 

@@ -43,8 +43,8 @@ async fn route(node: Arc<Node>, router: &Router, request: Request<Body>, peer: S
             }
             answer
         }
-        Found::Methods { allowed, browser } if browser && request.method() == http::Method::OPTIONS => {
-            cors::preflight(&allowed)
+        Found::Methods { allowed, browser, takes } if browser && request.method() == http::Method::OPTIONS => {
+            cors::preflight(&allowed, takes)
         }
         Found::Methods { allowed, .. } => {
             let error = Error::invalid("The path does not support this method.").code("MethodNotAllowed");

@@ -59,6 +59,11 @@ pub(super) fn encode_form(text: &str, out: &mut String) {
     }
 }
 
+/// The names and values of an address's query, decoded as forms are.
+pub(crate) fn query(uri: &http::Uri) -> impl Iterator<Item = (String, String)> + '_ {
+    pairs(uri.query().unwrap_or_default())
+}
+
 /// The names and values of a query, decoded as forms are.
 pub(super) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> + '_ {
     query.split('&').filter(|part| !part.is_empty()).map(|part| {

@@ -105,7 +105,7 @@ impl Client {
 
     fn send(&mut self, kind: Kind, packets: usize, bytes: usize) {
         let lines = &self.peer.negotiated().lines;
-        let line = lines.iter().find(|line| line.kind == kind && line.sends).expect("a line");
+        let Some(line) = lines.iter().find(|line| line.kind == kind && line.sends) else { return };
         let (codec, stream) = (line.codecs.first().expect("a codec"), line.stream.expect("a stream"));
         let (payload_type, ssrc, ids) = (codec.payload_type, stream.ssrc, self.peer.negotiated().extensions);
         let is_video = kind == Kind::Video;
