@@ -13,6 +13,7 @@
 //! [`Sfu::transmits`].
 
 mod arriving;
+mod composing;
 mod control;
 mod feedback;
 mod joining;
