@@ -208,7 +208,10 @@ fn exchange(sfu: &mut Sfu, clients: &mut [Client], now: Time, ours: &mut Duratio
                     said.push(compound);
                 }
             }
-            has_said |= !said.is_empty();
+            if said.is_empty() {
+                continue;
+            }
+            has_said = true;
             let begin = Instant::now();
             for mut bytes in said {
                 sfu.datagram(client.address, &mut bytes, now);

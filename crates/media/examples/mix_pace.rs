@@ -175,7 +175,8 @@ fn scene(number: usize, step: usize) -> Picture {
             let (x, y) = ((index % stride) as f32, (index / stride) as f32);
             grain = grain.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let scale = if plane == 0 { 1.0 } else { 2.0 };
-            let wave = ((x * scale + step as f32 * 1.5) * 0.02 + number as f32).sin() + ((y * scale - step as f32) * 0.03).cos();
+            let wave = ((x * scale + step as f32 * 1.5) * 0.02 + number as f32).sin()
+                + ((y * scale - step as f32) * 0.03).cos();
             *pixel = (120.0 + 35.0 * wave) as u8 + (grain >> 30) as u8;
         }
     }

@@ -13,6 +13,7 @@
 //! [`Sfu::transmits`].
 
 mod arriving;
+mod composing;
 mod control;
 mod feedback;
 mod joining;
@@ -94,7 +95,13 @@ pub enum Why {
     Conference,
 }
 
-/// The machine of one worker thread. See the [module](self).
+/// Everything of one worker: peers, conferences, and the packets between them.
+///
+/// 1. A batch of datagrams is given to [`Sfu::datagram`], one by one; then [`Sfu::transmits`] hands out what is to be sent.
+/// 2. [`Sfu::poll`] gives events for the exchange, until nothing comes.
+/// 3. At [`Sfu::timeout`], [`Sfu::handle_timeout`], and then [`Sfu::transmits`] again.
+/// 4. [`Sfu::job`] gives frames to be mixed and pictures to be composed, to be run here or on another thread and given back to
+///    [`Sfu::done`].
 #[derive(Debug)]
 pub struct Sfu {
     settings: Settings,

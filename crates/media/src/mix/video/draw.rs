@@ -1,5 +1,6 @@
 //! Drawing on pictures: flat colours through masks.
 
+mod east;
 pub(crate) mod glyphs;
 pub(crate) mod text;
 

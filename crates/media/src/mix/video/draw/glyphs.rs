@@ -3,6 +3,8 @@
 //! A glyph is its width and its strokes. A stroke is a list of points `x,y`; a point behind `~` is the control point of a quadratic curve to the
 //! point after it. Strokes are parted by `;`. Units: capitals are 14 high, small letters 10, descenders reach -4.8.
 
+use super::east;
+
 /// Height of capitals, of small letters, and the whole height of a line, in units.
 pub(crate) const CAPITAL: f32 = 14.0;
 pub(crate) const SMALL: f32 = 10.0;
@@ -16,7 +18,7 @@ pub(crate) const SPACE: f32 = 3.2;
 
 /// The glyph of a letter without its accent.
 pub(crate) fn glyph(letter: char) -> Option<(f32, &'static str)> {
-    let (width, strokes) = match letter {
+    let (width, strokes) = match east::look_alike(letter) {
         'A' => (10.4, "0,0 5.2,14 10.4,0;1.9,5 8.5,5"),
         'B' => (9.0, "0,0 0,14 4.8,14 ~8.4,14 8.4,10.7 ~8.4,7.4 4.8,7.4 0,7.4;4.8,7.4 ~9,7.4 9,3.7 ~9,0 4.8,0 0,0"),
         'C' => (10.0, "10,11.3 ~8.5,14 5.5,14 ~0,14 0,7 ~0,0 5.5,0 ~8.5,0 10,2.7"),
@@ -175,7 +177,7 @@ pub(crate) fn glyph(letter: char) -> Option<(f32, &'static str)> {
         'ħ' => (7.4, "0,15 0,0;0,6 ~0,10 3.8,10 ~7.4,10 7.4,6 7.4,0;-1.6,12.6 3.6,12.6"),
         'Ŋ' => (10.0, "0,0 0,14;0,9 ~0,14 5,14 ~10,14 10,9 10,-0.6 ~10,-3.6 7,-3.6"),
         'ŋ' => (7.4, "0,10 0,0;0,6 ~0,10 3.8,10 ~7.4,10 7.4,6 7.4,-1.4 ~7.4,-4.8 4.6,-4.6"),
-        _ => return None,
+        other => return east::glyph(other),
     };
     Some((width, strokes))
 }
@@ -225,6 +227,7 @@ pub(crate) fn parts(letter: char) -> (char, [Option<char>; 2]) {
         "ŵw^ ýy´ ŷy^ ÿy¨ źz´ żz. žzv",
         "ẢA? ẺE? ỈI? ỎO? ỦU? ỶY? ỲY` ỴY_ ỸY~ ảa? ẻe? ỉı? ỏo? ủu? ỷy? ỳy` ỵy_ ỹy~ ƠO+ ƯU+ ơo+ ưu+",
         "ỚƠ´ ỜƠ` ỠƠ~ ỢƠ_ ỞƠ? ỨƯ´ ỪƯ` ỮƯ~ ỰƯ_ ỬƯ? ớơ´ ờơ` ỡơ~ ợơ_ ởơ? ứư´ ừư` ữư~ ựư_ ửư?",
+        "ЁE¨ ЇI¨ ЙИu ЎУu ёe¨ їı¨ йиu ўyu ЀE` ЍИ` ЃГ´ ЌK´ ѓг´ ќк´ ΆA´ ΈE´ ΉH´ ΊI´ ΌO´ ΎY´ ΏΩ´ ΪI¨ ΫY¨ άα´ έε´ ήη´ ίı´ όo´ ύu´ ώω´ ϊı¨ ϋu¨",
         "ẨÂ? ẲĂ? ỂÊ? ỔÔ? ẩâ? ẳă? ểê? ổô?",
         "ẤÂ´ ẦÂ` ẪÂ~ ẬÂ_ ẮĂ´ ẰĂ` ẴĂ~ ẶĂ_ ẾÊ´ ỀÊ` ỄÊ~ ỆÊ_ ỐÔ´ ỒÔ` ỖÔ~ ỘÔ_ ấâ´ ầâ` ẫâ~ ậâ_ ắă´ ằă` ẵă~ ặă_ ếê´ ềê` ễê~ ệê_",
         "ốô´ ồô` ỗô~ ộô_",

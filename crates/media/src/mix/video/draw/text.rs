@@ -1,6 +1,7 @@
 //! Text to masks: how much of each pixel the pen covers.
 
 use super::Mask;
+use super::east::small_capital;
 use super::glyphs::{CAPITAL, PEN, SMALL, SPACE, SPACING, glyph, is_above, mark, parts};
 
 /// A piece of a stroke, in units.
@@ -9,6 +10,12 @@ type Segment = [(f32, f32); 2];
 /// Above the capitals and below the small letters there is room for this much, in units.
 const ASCENT: f32 = 23.0;
 const DESCENT: f32 = 6.0;
+
+/// A small capital beside its capital: narrower and lower.
+const SMALLER: (f32, f32) = (0.8, SMALL / CAPITAL);
+
+/// Width of the widest mark over a letter, in units.
+const WIDEST_MARK: f32 = 5.0;
 
 /// Points of a curve.
 const STEPS: usize = 8;
@@ -61,11 +68,23 @@ fn strokes(letter: char) -> (Vec<Segment>, f32) {
         return (Vec::new(), SPACE);
     }
     let (base, marks) = parts(letter);
-    let Some((width, outline)) = glyph(base) else {
+    let capital = small_capital(base);
+    let Some((width, outline)) = glyph(capital.unwrap_or(base)) else {
         // A letter that the pen does not know: a box.
         return (segments("0,0 0,14 8,14 8,0 0,0", 0.0, 0.0), 8.0);
     };
     let mut all = segments(outline, 0.0, 0.0);
+    let mut width = width;
+    if capital.is_some() {
+        width *= SMALLER.0;
+        all.iter_mut().flatten().for_each(|point| *point = (point.0 * SMALLER.0, point.1 * SMALLER.1));
+    }
+    // A mark is wider than an i.
+    if marks[0].is_some() && width < WIDEST_MARK {
+        let side = (WIDEST_MARK - width) / 2.0;
+        all.iter_mut().flatten().for_each(|point| point.0 += side);
+        width = WIDEST_MARK;
+    }
     let is_high = base.is_uppercase() || matches!(base, 'b' | 'd' | 'f' | 'h' | 'k' | 'l' | 't');
     let mut height = if is_high { CAPITAL } else { SMALL } + 2.2;
     for mark_of in marks.into_iter().flatten() {
