@@ -1,5 +1,5 @@
 /** A stage set in one line: a network, an exchange on it, a browser for each side. */
-import { chromium } from './browsers.js';
+import { chromium, firefox } from './browsers.js';
 import { EXCHANGE, RELAYS } from '../lab/topologies.js';
 import { Exchange, labConfig, Relay } from './exchange.js';
 import { Person } from './person.js';
