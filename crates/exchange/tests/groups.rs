@@ -70,11 +70,14 @@ async fn three_meet_in_a_group_and_are_metered_for_60_60_and_43_minutes() {
     assert_eq!(second.call_id, call);
     assert_eq!(second.call.participants.len(), 1);
     people[0].hears_until(sees(second.participant_id, ParticipantState::Connected)).await;
+    // A picture of the conference shows that media flows.
+    board.look_at_conferences().await;
     house.clock.advance(Duration::from_secs(17 * 60));
     media.announce().await;
     let third = people[2].joins(Locator::Call { call_id: call }, 0).await.expect("joined");
     assert_eq!(third.call.participants.len(), 2);
     assert_eq!(media.present(call).len(), 3);
+    board.look_at_conferences().await;
     house.clock.advance(Duration::from_secs(43 * 60));
     for client in &mut people {
         hang_up(client, call).await;
@@ -296,6 +299,7 @@ async fn the_echo_bot_is_the_media_processor() {
     assert_eq!(kinds(&heard), ["state", "participant"]);
     let commands = media.commands();
     assert!(matches!(commands[0], Command::Join { is_echo: true, .. }), "{commands:?}");
+    board.look_at_conferences().await;
     house.clock.advance(Duration::from_secs(60));
     hang_up(&mut alice, id(1)).await;
     let totals = usage::totals(board.context(), &usage::Filter::default()).await.expect("totals");

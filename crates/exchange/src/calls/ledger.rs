@@ -149,9 +149,19 @@ pub(crate) struct CallRow {
     pub(crate) snapshot: Option<String>,
 }
 
+/// How long a call may take from its row to its first step. One that took longer died with its node, and its group is free.
+const UNBORN: Duration = Duration::from_secs(10);
+
 /// The living call of a group.
-pub(crate) async fn call_of_group(store: &dyn Store, group: GroupId) -> Result<Option<CallId>> {
-    let rows = store.read("SELECT call_id FROM call_groups WHERE group_id = $1", &[group.to_string().into()]).await?;
+pub(crate) async fn call_of_group(store: &dyn Store, group: GroupId, now: Timestamp) -> Result<Option<CallId>> {
+    let rows = store
+        .read(
+            "SELECT call_groups.call_id FROM call_groups JOIN calls ON calls.id = call_groups.call_id \
+             WHERE call_groups.group_id = $1 AND calls.ended_at IS NULL \
+             AND (calls.snapshot IS NOT NULL OR calls.started_at > $2)",
+            &[group.to_string().into(), now.minus(UNBORN).as_millis().into()],
+        )
+        .await?;
     rows.first().map(|row| call_id(row, 0)).transpose()
 }
 
