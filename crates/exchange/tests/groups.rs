@@ -100,6 +100,7 @@ async fn three_meet_in_a_group_and_are_metered_for_60_60_and_43_minutes() {
     assert!(story.text.contains("by way of the media processor of one"), "{}", story.text);
 
     // The group's next call is another one.
+    media.announce().await;
     let next = people[0].joins(GROUP, 0).await.expect("joined");
     assert_ne!(next.call_id, call);
 }
