@@ -272,7 +272,7 @@ async fn manners_reach_the_media_processor_and_everybody() {
     bob.does(call, vec![Signal::RaiseHand { raised: true }]).await.expect("taken");
     let heard = bob.hears().await;
     assert!(kinds(&heard).contains(&"mutedByOthers"), "{heard:?}");
-    let own = seen(&heard).into_iter().filter(|one| one.participant_id == Some(bobs)).next_back().expect("seen");
+    let own = seen(&heard).into_iter().rfind(|one| one.participant_id == Some(bobs)).expect("seen");
     assert!(own.is_muted_by_others && own.is_spotlighted && own.sending.muted);
     assert_eq!((own.hand_raised, own.role), (Some(1), ParticipantRole::Presenter));
     assert!(!kinds(&heard).contains(&"state"), "hold is local");
