@@ -8,6 +8,7 @@
 //! - [`Switchboard`]: the door. Start, signal, view, presence.
 //! - [`MediaDesk`]: where a media node takes the orders of conferences.
 //! - `endpoints`: where a user's calls ring.
+//! - `owners`: whose calls are whose, and what becomes of a dead node's; `desk`: what nodes ask each other.
 //! - `hosted`: one machine and its clock; `perform`: what a command makes of it.
 //! - `courier`: brings a call's orders to its media node, and back what that says; `conference`: what crosses the bus.
 //! - `ledger`: the rows.
@@ -17,6 +18,7 @@
 mod command;
 mod conference;
 mod courier;
+mod desk;
 mod endpoints;
 pub mod explain;
 mod hosted;
@@ -24,6 +26,7 @@ mod join;
 mod ledger;
 mod media_nodes;
 mod orders;
+mod owners;
 mod perform;
 mod presence;
 mod speak;

@@ -70,11 +70,14 @@ async fn three_meet_in_a_group_and_are_metered_for_60_60_and_43_minutes() {
     assert_eq!(second.call_id, call);
     assert_eq!(second.call.participants.len(), 1);
     people[0].hears_until(sees(second.participant_id, ParticipantState::Connected)).await;
+    // A picture of the conference shows that media flows.
+    board.look_at_conferences().await;
     house.clock.advance(Duration::from_secs(17 * 60));
     media.announce().await;
     let third = people[2].joins(Locator::Call { call_id: call }, 0).await.expect("joined");
     assert_eq!(third.call.participants.len(), 2);
     assert_eq!(media.present(call).len(), 3);
+    board.look_at_conferences().await;
     house.clock.advance(Duration::from_secs(43 * 60));
     for client in &mut people {
         hang_up(client, call).await;
@@ -97,6 +100,7 @@ async fn three_meet_in_a_group_and_are_metered_for_60_60_and_43_minutes() {
     assert!(story.text.contains("by way of the media processor of one"), "{}", story.text);
 
     // The group's next call is another one.
+    media.announce().await;
     let next = people[0].joins(GROUP, 0).await.expect("joined");
     assert_ne!(next.call_id, call);
 }
@@ -268,7 +272,7 @@ async fn manners_reach_the_media_processor_and_everybody() {
     bob.does(call, vec![Signal::RaiseHand { raised: true }]).await.expect("taken");
     let heard = bob.hears().await;
     assert!(kinds(&heard).contains(&"mutedByOthers"), "{heard:?}");
-    let own = seen(&heard).into_iter().filter(|one| one.participant_id == Some(bobs)).next_back().expect("seen");
+    let own = seen(&heard).into_iter().rfind(|one| one.participant_id == Some(bobs)).expect("seen");
     assert!(own.is_muted_by_others && own.is_spotlighted && own.sending.muted);
     assert_eq!((own.hand_raised, own.role), (Some(1), ParticipantRole::Presenter));
     assert!(!kinds(&heard).contains(&"state"), "hold is local");
@@ -296,6 +300,7 @@ async fn the_echo_bot_is_the_media_processor() {
     assert_eq!(kinds(&heard), ["state", "participant"]);
     let commands = media.commands();
     assert!(matches!(commands[0], Command::Join { is_echo: true, .. }), "{commands:?}");
+    board.look_at_conferences().await;
     house.clock.advance(Duration::from_secs(60));
     hang_up(&mut alice, id(1)).await;
     let totals = usage::totals(board.context(), &usage::Filter::default()).await.expect("totals");

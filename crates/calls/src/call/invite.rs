@@ -1,6 +1,6 @@
 //! Calling people into a group call, and taking them out.
 
-use centrale_model::{EndReason, Identity, LegId, ParticipantState, ReceiveMode};
+use centrale_model::{EndReason, LegId, ParticipantState, ReceiveMode};
 
 use super::{CALLER, Call, Conference, Group, Phase};
 use crate::leg::{Answer, Stage};
@@ -181,10 +181,5 @@ impl Call {
 
     fn is_rung(&self, number: u32) -> bool {
         self.legs.values().any(|leg| leg.participant == number && matches!(leg.stage, Stage::Ringing { .. }))
-    }
-
-    /// Whether somebody is in the call or called.
-    pub fn has(&self, identity: &Identity) -> bool {
-        self.participants.values().any(|one| one.identity == *identity && one.state != ParticipantState::Disconnected)
     }
 }

@@ -28,8 +28,9 @@ use crate::{Error, Result};
 
 /// How many orders of one call may wait.
 ///
-/// Lower: less memory while a media node is slow. Higher: 350 people can join at once, and be muted, without orders being given again.
-const QUEUE: usize = 1024;
+/// Lower: less memory while a media node is slow. Higher: more can join and be muted at once without orders being given again. All orders of
+/// a full call given again are about 1100, and must fit.
+const QUEUE: usize = 4096;
 
 /// How long a media node may take over one order.
 const ORDER_LIMIT: Duration = Duration::from_secs(2);

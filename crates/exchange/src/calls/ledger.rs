@@ -18,11 +18,6 @@ use super::speak;
 use crate::events::Post;
 use crate::{Context, Error, Result, events, usage};
 
-/// How long a call whose first step is not kept yet counts as one that is being placed; afterwards its node died over it.
-///
-/// Lower: a group whose first caller's node died can be joined again sooner. Higher: a slow store is waited for.
-const UNBORN: Duration = Duration::from_secs(10);
-
 /// What is kept in a call's own stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Entry {
@@ -154,7 +149,10 @@ pub(crate) struct CallRow {
     pub(crate) snapshot: Option<String>,
 }
 
-/// The living call of a group, or the one that is being placed.
+/// How long a call may take from its row to its first step. One that took longer died with its node, and its group is free.
+const UNBORN: Duration = Duration::from_secs(10);
+
+/// The living call of a group.
 pub(crate) async fn call_of_group(store: &dyn Store, group: GroupId, now: Timestamp) -> Result<Option<CallId>> {
     let rows = store
         .read(

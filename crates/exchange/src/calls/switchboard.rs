@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex as Guarded, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use centrale_bus::{BusError, Subject};
+use centrale_bus::BusError;
 use centrale_calls::{Call, Change, Input, Output, Timers};
-use centrale_model::{CallId, EndpointId, Identity, LegId, Timestamp};
+use centrale_model::{CallId, EndpointId, Identity, Timestamp};
 use centrale_wire::signal::{self as wire, CallView, Signal};
 use tokio::sync::{Mutex, Notify, oneshot};
 
@@ -17,18 +16,7 @@ use super::endpoints;
 use super::hosted::Hosted;
 use super::ledger::{self, Step};
 use super::perform::{Work, perform};
-use crate::{Context, Error, Result, events, lease};
-
-/// How long a node's claim on its calls lasts without renewal.
-///
-/// Lower: calls of a dead node are taken over sooner. Higher: a node that pauses (a busy disk) keeps its calls. Renewed at a third.
-const NODE_TERM: Duration = Duration::from_secs(9);
-
-/// How long another node may take over one command.
-const ASK_LIMIT: Duration = Duration::from_secs(5);
-
-/// How many commands of other nodes are worked on at once; further ones wait in the bus, whose queue is bounded.
-const SERVED_AT_ONCE: usize = 64;
+use crate::{Context, Error, Result, events};
 
 /// What operators may choose.
 #[derive(Clone, Debug)]
@@ -55,7 +43,7 @@ pub(super) struct Inside {
     /// This node's name: the same after a restart, so that it finds its calls again.
     pub(super) node: String,
     /// Calls hosted here. A call leaves when it is over.
-    hosted: Guarded<HashMap<CallId, Arc<Mutex<Option<Hosted>>>>>,
+    pub(super) hosted: Guarded<HashMap<CallId, Arc<Mutex<Option<Hosted>>>>>,
     /// When hosted calls want to be woken.
     alarms: Guarded<BTreeMap<CallId, Timestamp>>,
     alarm_changed: Notify,
@@ -65,10 +53,10 @@ pub(super) struct Inside {
 }
 
 /// A command that was done here.
-struct Done {
-    answer: Answer,
+pub(super) struct Done {
+    pub(super) answer: Answer,
     /// Brings the media processor's answer to the offer that it sent on its way.
-    waiting: Option<oneshot::Receiver<Told>>,
+    pub(super) waiting: Option<oneshot::Receiver<Told>>,
 }
 
 impl Switchboard {
@@ -227,7 +215,7 @@ impl Switchboard {
         Ok(self.do_here(command).await?.map(|done| done.answer))
     }
 
-    async fn do_here(&self, command: &Command) -> Result<Option<Done>> {
+    pub(super) async fn do_here(&self, command: &Command) -> Result<Option<Done>> {
         let Some(slot) = lock(&self.0.hosted).get(&command.call).cloned() else { return Ok(None) };
         let mut held = slot.lock().await;
         let Some(hosted) = held.as_ref() else { return Ok(None) };
@@ -255,7 +243,7 @@ impl Switchboard {
     }
 
     /// Waits for what a command done here still needs: the media processor's answer to an offer.
-    async fn complete(&self, command: &Command, done: Done) -> Result<Answer> {
+    pub(super) async fn complete(&self, command: &Command, done: Done) -> Result<Answer> {
         let Done { answer, waiting: Some(waiting) } = done else { return Ok(done.answer) };
         let (What::Join(join), Answer::Offered { place, epoch }) = (&command.what, answer) else {
             return Err(Error::bug("only who joins waits for an answer"));
@@ -309,7 +297,7 @@ impl Switchboard {
     }
 
     /// Orders go to the conference. Changes that follow for other calls are made on their own: two calls must not wait for each other.
-    fn follow_up(&self, call: CallId, outputs: Vec<Output>) {
+    pub(super) fn follow_up(&self, call: CallId, outputs: Vec<Output>) {
         for output in outputs {
             let change = match output {
                 Output::Change(change) => change,
@@ -335,93 +323,6 @@ impl Switchboard {
             Box::pin(self.command(Command { call, what: What::Input(input) }));
         if let Err(error) = done.await {
             tracing::debug!(%call, %error, "a call could not be told of a change");
-        }
-    }
-
-    /// Loads a call of this node from its snapshot.
-    async fn load(&self, call: CallId, row: &ledger::CallRow) -> Result<()> {
-        let Some(snapshot) = &row.snapshot else {
-            // Its first step is being kept at this moment, or its node died before: either way there is nothing to ask it.
-            return Err(Error::unavailable("the call is just being placed"));
-        };
-        let mut hosted = Hosted::from_snapshot(snapshot)?;
-        // Deadlines that passed while nobody kept time get a little longer, so that clients can come back first.
-        let mut outputs = Vec::new();
-        hosted.step(Input::TakenOver, self.0.ctx.now(), &mut outputs);
-        let lost: Vec<(LegId, EndpointId)> = hosted
-            .call
-            .legs()
-            .filter(|leg| leg.is_live() && !leg.is_lost())
-            .map(|leg| (leg.id(), leg.endpoint()))
-            .collect();
-        {
-            let mut all = lock(&self.0.hosted);
-            if all.contains_key(&call) {
-                return Ok(());
-            }
-            self.arm(call, Some(&hosted));
-            all.insert(call, Arc::new(Mutex::new(Some(hosted))));
-        }
-        // What the host before did not get to the conference any more.
-        self.follow_up(call, outputs);
-        // Whose connections went down with the old host has the reconnect window to come back.
-        for (leg, endpoint) in lost {
-            if !endpoints::is_online(&self.0.ctx, &self.0.node, endpoint).await? {
-                let what = What::Input(Input::Lost { leg, is_leaving: false });
-                self.command_here(&Command { call, what }).await?;
-            }
-        }
-        Ok(())
-    }
-
-    async fn adopt(&self, call: CallId, row: &ledger::CallRow) -> Result<()> {
-        if row.owner != self.0.node && !ledger::take_over(&self.0.ctx, call, &row.owner, &self.0.node).await? {
-            return Ok(());
-        }
-        tracing::info!(%call, "took over a call");
-        self.load(call, row).await
-    }
-
-    /// Takes over calls whose nodes are dead, and this node's own from before its restart.
-    async fn adopt_orphans(&self) -> Result<()> {
-        let store = self.0.ctx.store.as_ref();
-        for call in ledger::orphans(store, &self.0.node, self.0.ctx.now(), 1000).await? {
-            if lock(&self.0.hosted).contains_key(&call) {
-                continue;
-            }
-            let Some(row) = ledger::find(store, call).await? else { continue };
-            if let Err(error) = self.adopt(call, &row).await {
-                tracing::warn!(%call, %error, "a call could not be taken over");
-            }
-        }
-        Ok(())
-    }
-
-    async fn is_dead(&self, node: &str) -> Result<bool> {
-        let mut tx = self.0.ctx.store.begin(centrale_store::Access::Read).await?;
-        Ok(lease::holder(&mut *tx, &claim_name(node), self.0.ctx.now()).await?.is_none())
-    }
-
-    async fn renew_claim(&self) -> Result<()> {
-        let now = self.0.ctx.now();
-        let name = claim_name(&self.0.node);
-        centrale_store::transact!(self.0.ctx.store, |tx| {
-            lease::take(tx, &name, &self.0.node, now, NODE_TERM).await
-        })?;
-        Ok(())
-    }
-
-    async fn keep_claim(self) {
-        let mut beat = tokio::time::interval(NODE_TERM / 3);
-        beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            beat.tick().await;
-            if let Err(error) = self.renew_claim().await {
-                tracing::warn!(%error, "this node's claim on its calls was not renewed");
-            }
-            if let Err(error) = self.adopt_orphans().await {
-                tracing::warn!(%error, "calls of other nodes were not looked after");
-            }
         }
     }
 
@@ -454,7 +355,7 @@ impl Switchboard {
         }
     }
 
-    fn arm(&self, call: CallId, hosted: Option<&Hosted>) {
+    pub(super) fn arm(&self, call: CallId, hosted: Option<&Hosted>) {
         match hosted.and_then(Hosted::wakes_at) {
             Some(at) => lock(&self.0.alarms).insert(call, at),
             None => lock(&self.0.alarms).remove(&call),
@@ -469,60 +370,10 @@ impl Switchboard {
         lock(&self.0.alarms).remove(&call);
         self.note_seat(call, None);
     }
-
-    async fn ask_owner(&self, owner: &str, command: &Command) -> Result<Answer, BusError> {
-        let body = serde_json::to_vec(command).unwrap_or_default();
-        let answer = self.0.ctx.bus.ask(&desk(owner), Bytes::from(body), ASK_LIMIT).await?;
-        Ok(serde_json::from_slice(&answer).unwrap_or(Answer::Elsewhere))
-    }
-
-    /// Answers other nodes that have something for calls hosted here.
-    async fn serve_others(&self) -> Result<()> {
-        let served = self.0.ctx.bus.serve(&desk(&self.0.node)).await;
-        let mut questions = served.map_err(|error| Error::unavailable(error.to_string()))?;
-        let board = self.clone();
-        let at_once = Arc::new(tokio::sync::Semaphore::new(SERVED_AT_ONCE));
-        tokio::spawn(async move {
-            while let Some(question) = questions.next().await {
-                let Ok(permit) = at_once.clone().acquire_owned().await else { return };
-                let board = board.clone();
-                tokio::spawn(async move {
-                    let answer = board.answer_other(&question.body).await;
-                    let body = Bytes::from(serde_json::to_vec(&answer).unwrap_or_default());
-                    if let Err(error) = question.reply.send(body) {
-                        tracing::warn!(%error, "an answer to another node was not sent");
-                    }
-                    drop(permit);
-                });
-            }
-        });
-        Ok(())
-    }
-
-    async fn answer_other(&self, body: &[u8]) -> Answer {
-        let Ok(command) = serde_json::from_slice::<Command>(body) else { return Answer::Elsewhere };
-        match self.do_here(&command).await {
-            Ok(Some(done)) => match self.complete(&command, done).await {
-                Ok(answer) => answer,
-                Err(error) => Answer::refusing(&error),
-            },
-            Ok(None) => Answer::Elsewhere,
-            Err(error) => Answer::refusing(&error),
-        }
-    }
 }
 
 pub(super) fn no_call() -> Error {
     Error::not_found("There is no such call, or this device is not in it.")
-}
-
-fn claim_name(node: &str) -> String {
-    format!("node/{node}")
-}
-
-/// Where a node answers for its calls.
-fn desk(node: &str) -> Subject {
-    Subject::of(&["calls", node]).expect("a node's name is short")
 }
 
 /// A lock whose holder panicked guards data that is replaced whole, never left half changed.
