@@ -26,9 +26,9 @@ pub use exchange::{
 };
 pub use signing::{JsonWebKey, key_set};
 pub use tokens::{MAX_MINUTES, MIN_MINUTES, issue_token, revoke_tokens};
-pub use users::{count, create_user, delete_user, require_user};
+pub use users::{REMEMBERED, count, create_user, delete_user, deleted_users, require_user};
 pub use verify::{Bearer, Caller, is_still_valid, verify_user_token};
-pub use watch::{Revocation, keep, watch_revocations};
+pub use watch::{Revocation, bell, keep, watch_revocations};
 
 pub(crate) use resource::found;
 pub(crate) use state::State;

@@ -1,6 +1,10 @@
 //! ICE servers with credentials that are computed, never kept (B-RELAY-1 to B-RELAY-3, contract section 6).
 
+mod revoked;
+
 use std::time::Duration;
+
+pub use revoked::{Revoked, Since, ask_revoked, revoked, serve_revoked};
 
 use centrale_model::{Identity, Timestamp, UserId};
 use centrale_relay::Credential;

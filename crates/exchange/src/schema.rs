@@ -9,4 +9,5 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { number: 3, name: "lease", sql: include_str!("schema/0003_lease.sql") },
     Migration { number: 4, name: "events", sql: include_str!("schema/0004_events.sql") },
     Migration { number: 5, name: "calls", sql: include_str!("schema/0005_calls.sql") },
+    Migration { number: 6, name: "relay", sql: include_str!("schema/0006_relay.sql") },
 ];

@@ -5,11 +5,14 @@
 
 mod ledger;
 mod list;
+mod refused;
 mod relayed;
 
 pub use ledger::Ledger;
 pub use list::{Filter, list, list_usage, totals};
-pub use relayed::{BATCH, Relayed, report, serve_relays, transport};
+pub use refused::Refused;
+pub(crate) use refused::refused;
+pub use relayed::{BATCH, Relayed, Told, report, serve_relays, transport};
 
 use centrale_model::{Timestamp, UsageKind, UsageUnit};
 use centrale_store::Tx;

@@ -8,6 +8,8 @@ use std::time::Duration;
 use centrale_exchange::calls::explain;
 use centrale_exchange::{Kind, usage};
 use centrale_model::{CallId, CallState, EndReason};
+use centrale_relay::{Fact, Reason, RecordId, Refused, Transport, Usage, Whose};
+use centrale_wire::admin::UsageRecord;
 use centrale_wire::explain::ExplainCall;
 use centrale_wire::signal::{Event, Sending, Signal, TransferOf, TransferTarget};
 use support::{Client, House, key_caller, kinds, offer};
@@ -316,5 +318,115 @@ fn connected() -> centrale_wire::signal::MediaReport {
         pairs: Vec::new(),
         setup_ms: Some(80),
         streams: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn what_a_relay_did_for_a_call_and_what_it_refused_are_in_the_calls_story() {
+    let house = House::new().await;
+    let board = house.node("one", true).await;
+    let ctx = board.context();
+    let mut alice = Client::new(&board, 1).await;
+    let mut bob = Client::new(&board, 2).await;
+    let begun = ctx.now();
+    alice.call(id(1), &bob.identity()).await.expect("placed");
+    bob.accepts(id(1)).await;
+    house.clock.advance(Duration::from_secs(20));
+    alice.does(id(1), vec![Signal::HangUp { for_everyone: false }]).await.expect("taken");
+
+    let at = |seconds| begun.plus(Duration::from_secs(seconds));
+    let of = |user: &Client| std::sync::Arc::from(user.identity().to_string());
+    let record = |part| RecordId { instance: 1, allocation: 1, part };
+    let relayed = |part, user: &Client, transport, from, to| Usage {
+        id: record(part),
+        user: of(user),
+        transport,
+        bytes_up: 1_000,
+        bytes_down: 300,
+        packets_up: 1,
+        packets_down: 1,
+        from: at(from),
+        to: at(to),
+        started: begun,
+        is_last: false,
+    };
+    let refused = |part: u32, user: &Client, reason, times, from| {
+        let (id, user, transport) = (record(100 + part), of(user), Transport::Tcp);
+        Fact::Refused(Refused { id, user, transport, reason, times, from: at(from), to: at(from) })
+    };
+    let ledger = usage::Ledger::new();
+    // Twice, as after a doubtful failure.
+    for _ in 0..2 {
+        ledger.add(relayed(0, &alice, Transport::Udp, 1, 5));
+        ledger.add(relayed(1, &alice, Transport::Tls, 5, 10));
+        ledger.add(relayed(2, &alice, Transport::Udp, 100, 105));
+        ledger.add(refused(0, &bob, Reason::Allocations(Whose::User), 3, 2));
+        ledger.add(refused(1, &alice, Reason::Bandwidth(Whose::Source), 1, 7));
+        ledger.add(refused(2, &alice, Reason::Day(Whose::Resource), 9, 100));
+        ledger.flush(ctx).await.expect("written");
+    }
+
+    // Per user, call, transport and direction.
+    let filter = usage::Filter { kind: Some("NAT".into()), call: Some(id(1).to_string()), ..usage::Filter::default() };
+    let lines = usage::list(ctx, &filter, None, 100).await.expect("lines");
+    let bytes: Vec<_> = lines.iter().filter(|line| line.unit == "bytes").collect();
+    for (transport, direction, quantity) in
+        [("udp", "sent", 1_000), ("udp", "received", 300), ("tls", "sent", 1_000), ("tls", "received", 300)]
+    {
+        let is_it = |line: &&&UsageRecord| {
+            line.transport.as_deref() == Some(transport) && line.direction.as_deref() == Some(direction)
+        };
+        let found: Vec<_> = bytes.iter().filter(is_it).collect();
+        assert_eq!(found.len(), 1, "{transport} {direction}");
+        assert_eq!((found[0].quantity, &found[0].identity), (quantity, &alice.identity().to_string()));
+    }
+    assert_eq!(bytes.len(), 4, "what was relayed a minute after the call is of no call");
+
+    let story = explain::explain_call(ctx, &key_caller(), ExplainCall { call_id: id(1) }).await.expect("a story");
+    assert_eq!(story.relayed_bytes, 2_600);
+    let said: Vec<_> =
+        story.steps.iter().filter(|step| step.what.contains("refused")).map(|step| (step.at_ms, step.leg)).collect();
+    assert_eq!(said, [(2_000, Some(1)), (7_000, Some(0))]);
+    assert!(
+        story.text.contains(
+            "leg 1 is refused an allocation (486): its user has as many as one may have, by the relay over tcp, 3 times"
+        ),
+        "{}",
+        story.text
+    );
+    assert!(story.text.contains("leg 0 is refused packets (dropped): its address relays faster than one may"));
+    assert!(!story.text.contains("bytes of the day"), "that was later: {}", story.text);
+    assert!(story.steps.is_sorted_by_key(|step| step.at_ms));
+}
+
+#[tokio::test]
+async fn every_reason_of_a_relay_has_words_of_its_own() {
+    let house = House::new().await;
+    let board = house.node("one", true).await;
+    let alice = Client::new(&board, 1).await;
+    let bob = Client::new(&board, 2).await;
+    alice.call(id(1), &bob.identity()).await.expect("placed");
+    let quotas = Whose::ALL.into_iter().flat_map(|whose| {
+        [Reason::Allocations(whose), Reason::Day(whose), Reason::Bandwidth(whose), Reason::DayBytes(whose)]
+    });
+    let others = [Reason::Capacity, Reason::Draining, Reason::Peer, Reason::Expired, Reason::Revoked];
+    let reasons: Vec<Reason> = quotas.chain(others).collect();
+    let ledger = usage::Ledger::new();
+    let (user, now) = (std::sync::Arc::<str>::from(alice.identity().to_string()), board.context().now());
+    for (part, reason) in (0..).zip(&reasons) {
+        let id = RecordId { instance: 1, allocation: 2, part };
+        let (user, transport, reason) = (user.clone(), Transport::Udp, *reason);
+        ledger.add(Fact::Refused(Refused { id, user, transport, reason, times: 1, from: now, to: now }));
+    }
+    ledger.flush(board.context()).await.expect("written");
+    let story = explain::explain_call(board.context(), &key_caller(), ExplainCall { call_id: id(1) }).await;
+    let story = story.expect("a story");
+    let said: std::collections::BTreeSet<&str> =
+        story.steps.iter().filter(|step| step.what.contains("refused")).map(|step| step.what.as_str()).collect();
+    assert_eq!(said.len(), reasons.len());
+    for what in said {
+        let is_told_how =
+            ["(486)", "(dropped)", "(508)", "(300 or 508)", "(403)", "(401)"].iter().any(|how| what.contains(how));
+        assert!(is_told_how && what.ends_with("by the relay over udp"), "{what}");
     }
 }

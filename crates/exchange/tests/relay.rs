@@ -5,6 +5,7 @@ mod common;
 use std::time::Duration;
 
 use centrale_exchange::identity::{self, Caller};
+use centrale_exchange::relay::{Since, ask_revoked, revoked, serve_revoked};
 use centrale_exchange::{Context, Kind, relay};
 use centrale_model::{Identity, Timestamp};
 use centrale_wire::identity::{CreateUserRequest, UserRequest};
@@ -105,4 +106,85 @@ async fn without_turn_there_is_stun_alone() {
     );
     let answer = relay::issue_relay_configuration(&ctx, &Caller::Open, Ask::default()).await.expect("an answer");
     assert!(answer.ice_servers.iter().flat_map(|server| &server.urls).all(|url| url.starts_with("stun:")));
+}
+
+async fn deleted(ctx: &Context) -> String {
+    let made = identity::create_user(ctx, &Caller::Open, CreateUserRequest::default()).await.expect("a user");
+    let id = made.identity.id;
+    for _ in 0..2 {
+        // The second time nothing is deleted, and nothing is told.
+        identity::delete_user(ctx, &Caller::Open, UserRequest { id: id.clone() }).await.expect("deleted");
+    }
+    id
+}
+
+/// Everybody whom a relay would hear of, page by page.
+async fn all(ctx: &Context, mut since: Since) -> Vec<String> {
+    let mut users = Vec::new();
+    loop {
+        let page = revoked(ctx, &since).await.expect("a page");
+        let Some(last) = page.last() else { return users };
+        since = Since { from: last.deleted, after: last.id.to_string() };
+        users.extend(page.into_iter().map(|revoked| revoked.user));
+    }
+}
+
+#[tokio::test]
+async fn who_is_deleted_is_told_to_relays_until_no_credential_of_theirs_is_good() {
+    let World { ctx, clock } = world().await;
+    assert_eq!(all(&ctx, Since::default()).await, Vec::<String>::new());
+    let first = deleted(&ctx).await;
+    clock.pass(Duration::from_secs(3600));
+    let second = deleted(&ctx).await;
+    assert_eq!(all(&ctx, Since::default()).await, [first.clone(), second.clone()], "the earliest first, each once");
+    let page = revoked(&ctx, &Since::default()).await.expect("a page");
+    assert_eq!(page[0].until().as_secs(), common::BEGIN + 172_860);
+    let after = Since { from: page[0].deleted, after: page[0].id.to_string() };
+    assert_eq!(all(&ctx, after).await.as_slice(), std::slice::from_ref(&second));
+    // The first one's last credential is over; the next deletion lets go of it.
+    clock.pass(Duration::from_secs(172_800 - 3600 + 61));
+    let third = deleted(&ctx).await;
+    assert_eq!(all(&ctx, Since::default()).await, [second, third]);
+}
+
+#[tokio::test]
+async fn many_who_are_deleted_at_once_are_told_in_pages_and_all_of_them() {
+    let World { ctx, .. } = world().await;
+    let mut expected = std::collections::BTreeSet::new();
+    for _ in 0..1_050 {
+        expected.insert(deleted(&ctx).await);
+    }
+    assert_eq!(revoked(&ctx, &Since::default()).await.expect("a page").len(), 1_000);
+    let told = all(&ctx, Since::default()).await;
+    assert_eq!(told.len(), 1_050, "nobody twice");
+    assert_eq!(told.into_iter().collect::<std::collections::BTreeSet<_>>(), expected);
+}
+
+#[tokio::test]
+async fn a_relay_without_a_store_asks_over_the_bus() {
+    let World { clock, .. } = world().await;
+    let bus = centrale_bus::open(None).await.expect("a bus");
+    let ctx = common::node(&clock, common::store().await, bus.clone()).await;
+    let refused = ask_revoked(&*bus, &Since::default()).await.expect_err("nobody is there to tell");
+    assert_eq!(refused.kind(), Kind::Unavailable);
+    let id = deleted(&ctx).await;
+    let telling = tokio::spawn({
+        let ctx = ctx.clone();
+        async move { serve_revoked(&ctx).await }
+    });
+    let mut bell = bus.subscribe(&identity::bell()).await.expect("an ear");
+    let heard = loop {
+        match ask_revoked(&*bus, &Since::default()).await {
+            Ok(heard) => break heard,
+            Err(_) => tokio::task::yield_now().await,
+        }
+    };
+    assert_eq!(heard.iter().map(|revoked| revoked.user.as_str()).collect::<Vec<_>>(), [id]);
+    // Whoever listens to the bell knows when to ask again.
+    let later = deleted(&ctx).await;
+    assert!(bell.next().await.is_some());
+    let since = Since { from: heard[0].deleted, after: String::new() };
+    let heard = ask_revoked(&*bus, &since).await.expect("told");
+    assert!(heard.iter().any(|revoked| revoked.user == later));
+    telling.abort();
 }

@@ -30,6 +30,15 @@ impl Network {
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => false,
         }
     }
+
+    /// Whether all addresses of the block are IPv6 ones that carry IPv4 ones: whether its first and its last do.
+    fn is_of_carriers(&self) -> bool {
+        let IpAddr::V6(ip) = self.address else { return false };
+        let rest = u128::MAX.checked_shr(self.prefix.into()).unwrap_or(0);
+        [u128::from(ip) & !rest, u128::from(ip) | rest]
+            .into_iter()
+            .all(|ip| carried(Ipv6Addr::from(ip).into()).is_some())
+    }
 }
 
 /// Whether two numbers of `width` bits agree in their first `prefix` bits.
@@ -87,8 +96,9 @@ impl PeerRules {
     /// Whether a client may talk to `ip`.
     ///
     /// 1. A denied block refuses the address as it stands and whatever IPv4 address it carries.
-    /// 2. An allowed block lets the address as it stands pass.
-    /// 3. An address that carries another is judged by the carried one, and no block allows a mapped one by accident.
+    /// 2. An allowed block lets the address as it stands pass. One that carries another only by a block of such addresses: whoever
+    ///    writes `::/0` or `64:ff9b::/96` means IPv6 or NAT64, and the first does not mean `::ffff:127.0.0.1`.
+    /// 3. An address that carries another is judged by the carried one.
     /// 4. Otherwise only globally reachable unicast passes (RFC 6890 and the IANA special-purpose registries).
     pub fn allows(&self, ip: IpAddr) -> bool {
         let carried = carried(ip);
@@ -96,7 +106,7 @@ impl PeerRules {
         if is_in(&self.denied, ip) || carried.is_some_and(|inner| is_in(&self.denied, inner.into())) {
             return false;
         }
-        if is_in(&self.allowed, ip) {
+        if self.allowed.iter().any(|block| block.contains(ip) && (carried.is_none() || block.is_of_carriers())) {
             return true;
         }
         match (ip, carried) {

@@ -32,7 +32,10 @@ pub use centrale_stun as stun;
 pub use address::{ClientAddr, Family, PeerAddr, RelayId, Transport};
 pub use credential::{Credential, LongTermKey};
 pub use filter::{Network, NetworkError, PeerRules};
-pub use server::{Config, Head, Limits, OpenWhen, Output, RecordId, RelayAddress, Server, Stats, Usage, Verdict, Why};
+pub use server::{
+    Cap, Config, Fact, Head, Limits, OpenWhen, Output, Reason, RecordId, Refused, RelayAddress, Server, Stats, Usage,
+    Verdict, Whose, Why,
+};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -22,16 +22,24 @@ impl Bucket {
     /// it may not be further away than a whole bucket takes to fill.
     #[inline]
     pub(crate) fn take(&mut self, tokens: u64, rate: u64, burst: u64, now: Time) -> bool {
+        match self.without(tokens, rate, burst, now) {
+            Some(rest) => {
+                *self = rest;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// What is left when `tokens` are taken; nothing when there are not so many. For whoever takes from several at once.
+    #[inline]
+    pub(crate) fn without(self, tokens: u64, rate: u64, burst: u64, now: Time) -> Option<Bucket> {
         if rate == 0 {
-            return true;
+            return Some(self);
         }
         let span = |tokens: u64| (u128::from(tokens) * 1_000_000_000 / u128::from(rate)) as u64;
         let full_at = self.full_at.max(now.as_nanos()).saturating_add(span(tokens));
-        if full_at - now.as_nanos() > span(burst) {
-            return false;
-        }
-        self.full_at = full_at;
-        true
+        (full_at - now.as_nanos() <= span(burst)).then_some(Bucket { full_at })
     }
 }
 

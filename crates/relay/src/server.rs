@@ -21,8 +21,10 @@ mod config;
 mod nonce;
 mod output;
 mod records;
+mod refused;
 mod relaying;
 mod request;
+mod shares;
 mod stats;
 mod table;
 mod usage;
@@ -30,7 +32,7 @@ mod usage;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 use core::cmp::Reverse;
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -40,14 +42,17 @@ use crate::index::{Hasher, Index};
 use crate::limit::{Bucket, Sources};
 use crate::{ClientAddr, RelayId};
 
-pub use config::{Config, Limits, OpenWhen, RelayAddress};
+pub use config::{Cap, Config, Limits, OpenWhen, RelayAddress};
 pub use output::{Head, Output, Verdict, Why};
+pub use refused::{Reason, Refused, Whose};
 pub use stats::Stats;
-pub use usage::{RecordId, Usage};
+pub use usage::{Fact, RecordId, Usage};
 
 use nonce::Nonces;
 use output::Pending;
-use records::{Allocation, Channel, Reservation, User};
+use records::{Allocation, Channel, Reservation};
+use refused::Note;
+use shares::{Share, Sharer};
 
 /// How long a permission lasts (RFC 8656 §9).
 const PERMISSION_LIFETIME: Duration = Duration::from_secs(300);
@@ -76,11 +81,13 @@ pub struct Server {
     ports: [Vec<u32>; 2],
     reservations: Vec<Reservation>,
 
-    users: Vec<User>,
-    free_users: Vec<u32>,
-    users_by_name: BTreeMap<Arc<str>, u32>,
-    /// Allocations per source address; only sources that have some.
-    sources: BTreeMap<IpAddr, u32>,
+    shares: Vec<Share>,
+    free_shares: Vec<u32>,
+    shares_by_name: BTreeMap<Sharer, u32>,
+    /// How many of each kind are remembered.
+    share_counts: [usize; 3],
+    /// Whether any limit is about bytes; without one a packet pays nothing for them.
+    counts_bytes: bool,
     strangers: Sources,
     everyone: Bucket,
     revoked: BTreeMap<Arc<str>, Time>,
@@ -89,6 +96,8 @@ pub struct Server {
     ends: BinaryHeap<Reverse<(Time, u32, u64)>>,
     /// Allocations that relayed something since their last usage record.
     unbilled: Vec<u32>,
+    refusals: BTreeMap<(Arc<str>, Reason), Note>,
+    next_refusal: u32,
     next_bill: Time,
     next_serial: u64,
 
@@ -119,6 +128,7 @@ impl Server {
         let table = |is_there: bool| if is_there { vec![NOBODY; width] } else { Vec::new() };
         let ports = [table(config.relay_v4.is_some()), table(config.relay_v6.is_some())];
         let strangers = Sources::new(config.limits.stranger_buckets, hasher);
+        let counts_bytes = config.limits.caps().iter().any(|cap| cap.bytes_per_second > 0 || cap.bytes_per_day > 0);
         Server {
             config,
             hasher,
@@ -134,15 +144,18 @@ impl Server {
             by_peer: Index::new(),
             ports,
             reservations: Vec::new(),
-            users: Vec::new(),
-            free_users: Vec::new(),
-            users_by_name: BTreeMap::new(),
-            sources: BTreeMap::new(),
+            shares: Vec::new(),
+            free_shares: Vec::new(),
+            shares_by_name: BTreeMap::new(),
+            share_counts: [0; 3],
+            counts_bytes,
             strangers,
             everyone: Bucket::FULL,
             revoked: BTreeMap::new(),
             ends: BinaryHeap::new(),
             unbilled: Vec::new(),
+            refusals: BTreeMap::new(),
+            next_refusal: 0,
             next_bill: Time::FOREVER,
             next_serial: 0,
             outputs: VecDeque::new(),
@@ -230,11 +243,10 @@ impl Server {
         if self.revoked.len() < self.config.limits.users {
             self.revoked.insert(Arc::from(user), until);
         }
-        let Some(index) = self.users_by_name.get(user).copied() else { return };
         let slots: Vec<u32> = (0..self.allocations.len() as u32)
             .filter(|slot| {
                 let allocation = &self.allocations[*slot as usize];
-                allocation.is_live && allocation.user == index
+                allocation.is_live && *allocation.user == *user
             })
             .collect();
         for slot in slots {
@@ -253,6 +265,7 @@ impl Server {
                 self.close(slot, now);
             }
         }
+        self.report_refusals();
     }
 
     /// Sets what the wall clock says at `now`, which expiries are compared with.
@@ -281,6 +294,11 @@ impl Server {
         let port = allocation.ports[relay.family() as usize];
         let address = self.config.relay(relay.family())?;
         (port != 0).then(|| SocketAddr::new(address.local, port))
+    }
+
+    /// What the wall clock said at `time`.
+    fn wall(&self, time: Time) -> Timestamp {
+        self.config.wall_at_zero.plus(time.since(Time::ZERO))
     }
 
     /// The next number of a small generator (xorshift): for choosing ports and tokens, not for secrets.

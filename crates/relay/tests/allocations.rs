@@ -17,10 +17,14 @@ fn a_binding_request_is_told_its_address_and_nothing_is_left_over() {
     let mut client = Client::udp("198.51.100.7:4000", "ann");
     let request = Writer::new(Class::Request, Method::BINDING, client.transaction()).fingerprint().finish();
     let answer = world.ask(client.addr, &request);
-    let expected = Writer::new(Class::Success, Method::BINDING, centrale_relay::stun::TransactionId([1; 12]))
-        .xor_address(attribute::XOR_MAPPED_ADDRESS, client.addr.addr)
-        .fingerprint()
-        .finish();
+    let expected = Writer::new(
+        Class::Success,
+        Method::BINDING,
+        centrale_relay::stun::TransactionId(*b"\0\0\0\0\0\0\0\0\0\0\0\x01"),
+    )
+    .xor_address(attribute::XOR_MAPPED_ADDRESS, client.addr.addr)
+    .fingerprint()
+    .finish();
     assert_eq!(answer, expected);
     assert_eq!(world.server.timeout(), None);
 }
@@ -254,15 +258,55 @@ fn a_draining_server_names_another_of_the_clients_family() {
     let mut world = World::new(config());
     let mut early = Client::udp("198.51.100.6:4000", "ann");
     early.allocate(&mut world);
-    world.server.drain(vec![addr("[2a00::7]:3478"), addr("7.7.7.7:3478")]);
     let mut client = Client::udp("198.51.100.7:4000", "ann");
     client.meet(&mut world);
+    world.server.drain(vec![addr("[2a00::7]:3478"), addr("7.7.7.7:3478")]);
     let answer = client.ask(&mut world, Method::ALLOCATE, udp);
     assert_eq!(code(&answer), 300);
     assert_eq!(value(&answer, attribute::ALTERNATE_SERVER), [0, 1, 0x0D, 0x96, 7, 7, 7, 7]);
     assert_eq!(early.refresh(&mut world, 600), 0, "what is lent stays lent");
     world.server.drain(Vec::new());
     assert_eq!(code(&client.ask(&mut world, Method::ALLOCATE, udp)), 508);
+}
+
+#[test]
+fn a_draining_server_sends_strangers_on_before_it_asks_who_they_are() {
+    let bare = |world: &mut World, client: &mut Client, method| {
+        let request = Writer::new(Class::Request, method, client.transaction()).finish();
+        world.ask(client.addr, &request)
+    };
+    let over = |transport, address: &str| {
+        Client::new(centrale_relay::ClientAddr { addr: addr(address), transport, door: 9 }, "ann")
+    };
+    use centrale_relay::Transport::{Tcp, Tls, Udp};
+    let mut world = World::new(config());
+    world.server.drain(vec![addr("7.7.7.7:3478")]);
+    for (transport, address, method, expected) in [
+        (Udp, "198.51.100.7:1", Method::ALLOCATE, 300),
+        (Tcp, "198.51.100.7:1", Method::ALLOCATE, 300),
+        // By its address alone nobody knows whose certificate the other server ought to have.
+        (Tls, "198.51.100.7:1", Method::ALLOCATE, 401),
+        // There is none of this family.
+        (Udp, "[2a00::1]:1", Method::ALLOCATE, 401),
+        (Udp, "198.51.100.7:1", Method::REFRESH, 401),
+    ] {
+        let answer = bare(&mut world, &mut over(transport, address), method);
+        assert_eq!(code(&answer), expected, "{transport:?} {address}");
+        assert!(answer.len() <= 100, "no larger than a challenge: {} bytes", answer.len());
+        if expected == 300 {
+            assert_eq!(value(&answer, attribute::ALTERNATE_SERVER), [0, 1, 0x0D, 0x96, 7, 7, 7, 7]);
+            assert!(!has(&answer, attribute::MESSAGE_INTEGRITY));
+        }
+    }
+    let mut tls = over(Tls, "198.51.100.7:2");
+    tls.meet(&mut world);
+    assert_eq!(code(&tls.ask(&mut world, Method::ALLOCATE, udp)), 508);
+    assert_eq!(world.server.stats().refused_draining, 3);
+    // Rationed like every answer to a stranger.
+    let mut one = over(Udp, "198.51.100.9:1");
+    let request = Writer::new(Class::Request, Method::ALLOCATE, one.transaction()).finish();
+    let answers = (0..10_000).filter(|_| !world.give(one.addr, &request).1.is_empty()).count();
+    assert!(answers <= 200, "{answers}");
 }
 
 #[test]

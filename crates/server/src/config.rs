@@ -143,18 +143,29 @@ pub struct Relay {
     pub allowed_peers: Vec<Network>,
     /// Addresses that may not be relayed to although they are public.
     pub denied_peers: Vec<Network>,
-    /// Allocations of one user.
-    pub allocations_per_user: u32,
-    /// Relayed bytes per second and user; 0 for no bound.
-    pub bytes_per_second: u64,
-    /// Relayed bytes per day and user; 0 for no bound.
-    pub bytes_per_day: u64,
+    /// What one user may have.
+    pub user: Cap,
+    /// What one address may have.
+    pub source: Cap,
+    /// What all users of a resource may have together.
+    pub resource: Cap,
     /// Threads; 0 for one per core.
     pub workers: usize,
     /// Where clients are sent while this relay drains.
     pub alternates: Vec<SocketAddr>,
     /// The relays whose names clients are given, when they are other nodes.
     pub servers: Vec<RelayServer>,
+}
+
+/// What somebody may have of the relay; 0 for no bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cap {
+    /// Allocations at a time.
+    pub allocations: u32,
+    /// Relayed bytes per second, both directions together.
+    pub bytes_per_second: u64,
+    /// Relayed bytes per day (UTC), both directions together.
+    pub bytes_per_day: u64,
 }
 
 /// A relay on another node.

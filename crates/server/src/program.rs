@@ -7,6 +7,7 @@ mod gauges;
 mod outside;
 mod relay_node;
 mod relaying;
+mod revocations;
 mod spool;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -30,6 +31,7 @@ use crate::vantage::{self, Eyes};
 use crate::{metrics, signal, tls};
 
 pub use files::Runtime;
+use revocations::Revocations;
 
 /// Why the node did not start: one sentence.
 #[derive(Debug)]
@@ -76,9 +78,9 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let meter = Arc::new(gauges::Meter::default());
     let sink = {
         let (ledger, meter) = (ledger.clone(), meter.clone());
-        move |usage| {
-            meter.add(&usage);
-            ledger.add(usage);
+        move |fact| {
+            meter.add(&fact);
+            ledger.add(fact);
         }
     };
     let relay = relaying::start(&config, &secret, &certified, &[https_address, metrics_address], sink)?;
@@ -115,9 +117,10 @@ pub async fn run(config: Config) -> Result<(), StartError> {
     let runtime = Runtime::of(&ctx, https_address, metrics_address, &relay_address, &folder.ca_file());
     tokio::spawn(identity::keep(ctx.clone()));
     tokio::spawn(files::keep_current(ctx.clone(), folder.clone(), runtime.clone()));
-    tokio::spawn(relaying::keep_revoked(ctx.clone(), relay.clone()));
+    tokio::spawn(revocations::keep(ctx.clone(), Revocations::new(relay.clone())));
     tokio::spawn(relaying::keep_ledger(ctx.clone(), ledger.clone()));
     tokio::spawn(serve_relays(ctx.clone()));
+    tokio::spawn(tell_relays(ctx.clone()));
     tokio::spawn(signal::forget_old_events(ctx.clone()));
     let open = node.counters.connections.clone();
     let presence = metrics::presence(Instant::now(), open.clone(), {
@@ -178,6 +181,13 @@ fn ready(name: &str, https: SocketAddr) {
 async fn serve_relays(ctx: Context) {
     if let Err(error) = usage::serve_relays(&ctx).await {
         tracing::error!(%error, "usage of other relays is not taken");
+    }
+}
+
+/// Tells relays on other nodes which users are deleted.
+async fn tell_relays(ctx: Context) {
+    if let Err(error) = centrale_exchange::relay::serve_revoked(&ctx).await {
+        tracing::error!(%error, "other relays are not told which users are deleted");
     }
 }
 

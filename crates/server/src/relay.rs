@@ -18,7 +18,11 @@ mod config;
 mod handle;
 mod listen;
 mod outgoing;
+mod pace;
+mod ready;
+mod sockets;
 mod stream;
+mod udp;
 mod worker;
 
 pub(crate) use config::RelayConfig;

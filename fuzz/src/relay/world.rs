@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use centrale_model::{Time, Timestamp};
-use centrale_relay::server::{Config, Limits, OpenWhen, Output, RelayAddress, Verdict};
+use centrale_relay::server::{Cap, Config, Fact, Limits, OpenWhen, Output, RelayAddress, Verdict};
 use centrale_relay::stun::{Class, Message, Method, TransactionId, Writer, attribute};
 use centrale_relay::{PeerAddr, PeerRules, RelayId, Server};
 
@@ -84,12 +84,24 @@ impl World {
             peers: rules.clone(),
             limits: Limits {
                 allocations: 5,
-                allocations_per_user: 3,
-                allocations_per_source: 2,
+                user: Cap {
+                    allocations: 3,
+                    bytes_per_second: if kind & 32 != 0 { 1_000 } else { 0 },
+                    bytes_per_day: if kind & 4 != 0 { 3 * BIG } else { 0 },
+                },
+                // Several users share a source, and all of them a resource.
+                source: Cap {
+                    allocations: 2,
+                    bytes_per_second: if kind & 32 != 0 { 1_100 } else { 0 },
+                    bytes_per_day: if kind & 4 != 0 { 4 * BIG } else { 0 },
+                },
+                resource: Cap {
+                    allocations: 4,
+                    bytes_per_second: if kind & 32 != 0 { 1_200 } else { 0 },
+                    bytes_per_day: if kind & 4 != 0 { 5 * BIG } else { 0 },
+                },
                 permissions: 4,
                 channels: 3,
-                bytes_per_second: if kind & 32 != 0 { 1_000 } else { 0 },
-                bytes_per_day: if kind & 4 != 0 { 3 * BIG } else { 0 },
                 stranger_answers_per_second: if kind & 64 != 0 { 2 } else { 0 },
                 stranger_answers_in_all: 0,
                 stranger_buckets: 16,
@@ -490,7 +502,8 @@ impl World {
                 }
                 // What neighbours on the same node are told.
                 Output::Borrowed { port, .. } | Output::Returned { port, .. } => assert!(NODE_PORTS.contains(&port)),
-                Output::Usage(usage) => {
+                Output::Usage(Fact::Refused(refused)) => assert!(refused.times > 0 && refused.to >= refused.from),
+                Output::Usage(Fact::Relayed(usage)) => {
                     assert!(self.bills.insert(usage.id.to_string()), "{} twice", usage.id);
                     assert!(usage.from <= usage.to && usage.started <= usage.from);
                     self.billed_up += usage.bytes_up;

@@ -68,6 +68,8 @@ export const FIREWALL = {
   open: '',
   /** UDP disappears silently: the hard case, because nothing is refused. */
   noUdp: 'oifname "wan" meta l4proto udp drop',
+  /** Of UDP only what goes to the port of STUN and TURN: relayed addresses are reached through a relay and not directly. */
+  onlyStunPort: 'oifname "wan" udp dport != 3478 drop',
   /** A strict company network: TCP 443 and nothing else. */
   only443: 'oifname "wan" tcp dport 443 accept\n    oifname "wan" drop',
 };

@@ -15,6 +15,12 @@ import { shapedWire } from './link.js';
 /** The name everybody knows the exchange by, and its addresses. */
 export const EXCHANGE = { name: 'exchange.lab', v4: '203.0.113.10', v6: '2001:db8:0:1::10' };
 
+/** Relays besides the exchange, where a test has some. */
+export const RELAYS = [
+  { name: 'relay1.lab', v4: '203.0.113.11' },
+  { name: 'relay2.lab', v4: '203.0.113.12' },
+];
+
 const PROVIDER = { v4: '203.0.113.1', v6: '2001:db8:0:1::1' };
 
 /** Each inside host has its own local ports, so that a port kept by one router never clashes with another host's. */
@@ -27,7 +33,7 @@ function ownPorts(space) {
 function internet({ v6 = false } = {}) {
   const lab = Lab.open();
   // Chromium looks up the names of STUN and TURN servers with a dot at their end, and files know only literal names.
-  lab.hosts = [`${v6 ? EXCHANGE.v6 : EXCHANGE.v4} ${EXCHANGE.name} ${EXCHANGE.name}.`];
+  lab.hosts = [{ name: EXCHANGE.name, v4: v6 ? EXCHANGE.v6 : EXCHANGE.v4 }, ...RELAYS].map(({ name, v4: address }) => `${address} ${name} ${name}.`);
   const core = lab.namespace('core').bridge('br0').routes();
   const srv = lab.namespace('srv');
   wire(core, 'p-srv', srv, 'wan', { master: 'br0' });
@@ -143,8 +149,22 @@ export const udpBlocked = () => twoGateways({ nat: NAT.portRestricted, firewall:
 export const udpBlockedOnOneSide = () =>
   twoGateways({ nat: NAT.portRestricted, firewall: FIREWALL.noUdp }, { nat: NAT.portRestricted });
 
+/** UDP leaves to the port of STUN and TURN alone, on both sides. */
+export const onlyStunPort = () => twoGateways({ nat: NAT.symmetric, firewall: FIREWALL.onlyStunPort });
+
 /** Only TCP to port 443 leaves, on both sides. */
 export const only443 = () => twoGateways({ nat: NAT.portRestricted, firewall: FIREWALL.only443 });
+
+/** The same network with two machines for relays on the public side. */
+export function relays(net) {
+  const nodes = RELAYS.map(({ v4 }, at) => {
+    const space = net.lab.namespace(`relay${at + 1}`);
+    wire(net.core, `p-relay${at + 1}`, space, 'wan', { master: 'br0' });
+    space.ip(`addr add ${v4}/24 dev wan`, `route add default via ${PROVIDER.v4}`);
+    return space;
+  });
+  return { ...net, relays: nodes };
+}
 
 /** IPv6 without translation, a stateful firewall on each side, and no IPv4 anywhere. */
 export function onlyIpv6() {

@@ -205,6 +205,41 @@ export class Exchange {
   }
 }
 
+/** A node that relays and does nothing else. */
+export class Relay extends Exchange {
+  /**
+   * Starts one and waits until it is ready.
+   *
+   * - `space`: its machine. `name`, `address`: what it is known by.
+   * - `config`: lines of its configuration file after `[relay]`, other sections included.
+   */
+  static async start(net, space, { name, address, config }) {
+    const relay = new Relay(space, join(net.lab.scratch, name));
+    const file = join(relay.data, 'centrale.toml');
+    writeFileSync(file, labConfig(config));
+    relay.start = [
+      'serve',
+      ...['--config', file],
+      ...['--data', relay.data],
+      ...['--https', `${address}:443`],
+      ...['--relay', `${address}:3478`],
+      ...['--metrics', '127.0.0.1:0'],
+      ...['--public-name', name],
+      ...['--public-address', address],
+    ];
+    Object.assign(relay, { name, address });
+    await relay.run();
+    return relay;
+  }
+
+  /** Asks it to end and waits as long as it drains. */
+  async leave() {
+    const gone = new Promise((resolve) => this.child.once('exit', resolve));
+    this.child.kill('SIGTERM');
+    await gone;
+  }
+}
+
 /** A configuration for the lab, whose public addresses are the ones for documentation. */
 export function labConfig(extra = '') {
   return `[relay]\nallow_peers = ["203.0.113.0/24", "2001:db8::/32"]\n${extra}`;

@@ -6,10 +6,12 @@
  */
 import test from 'node:test';
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as networks from '../lab/topologies.js';
+import { labConfig } from '../support/exchange.js';
 import { scene } from '../support/scene.js';
 import { converse, talk } from '../support/person.js';
-import { firefox } from '../support/browsers.js';
+import { firefox, watchedPage } from '../support/browsers.js';
 
 /** Set-up of a call on a slow shared machine, ms; on a free one it is a tenth of that. */
 const SETUP = 15_000;
@@ -106,6 +108,30 @@ for (const network of [networks.symmetricAgainstPortRestricted, networks.bothSym
   });
 }
 
+test('what the relay refuses is in the story of the call', async (t) => {
+  // A browser asks over UDP, TCP and TLS at once; one is all it gets here, and enough.
+  const config = labConfig('allocations_per_user = 1\nworkers = 1\n');
+  const call = await callIn(t, networks.bothSymmetric(), { exchange: { config } });
+  const callId = await call.alice.callId();
+  await call.alice.hangUp();
+  await call.bob.ended();
+  let story = '';
+  for (const end = Date.now() + 20_000; Date.now() < end && !story.includes('(486)'); await sleep(500)) story = call.exchange.command('explain', callId);
+  assert.match(story, /is refused an allocation \(486\): its user has as many as one may have, by the relay over (udp|tcp|tls)/, story);
+  // The console says the same: what was relayed, for whom, in which call, how; and from there the story of the call.
+  const page = await watchedPage(call.browserA);
+  t.after(() => page.close().catch(() => {}));
+  await page.goto(`${call.exchange.origin}/#console`);
+  await page.$eval('#access-key', (field, text) => (field.value = text), call.exchange.runtime.connection_string);
+  await page.$eval('#key-form', (form) => form.requestSubmit());
+  const line = (id) => [...document.querySelectorAll('#usage tr')].find((row) => /Relayed.*, sent/.test(row.textContent) && row.querySelector(`a[href="#console/${id}"]`));
+  const until = (fn, ...args) => page.waitForFunction(fn, { timeout: 30_000, polling: 200 }, ...args);
+  const row = await until(line, callId);
+  assert.match(await row.evaluate((element) => element.textContent), /(udp|tcp|tls), (sent|received)/);
+  await row.evaluate((element) => element.querySelector('a').click());
+  await until(() => document.querySelector('#explain').textContent.includes('is refused an allocation (486)'));
+});
+
 test('udpBlocked: relayed over TCP on both sides', async (t) => {
   const call = await callIn(t, networks.udpBlocked());
   for (const side of [call.a, call.b]) assert.deepEqual([side.local.type, side.local.relayProtocol], ['relay', 'tcp']);
@@ -161,6 +187,17 @@ test('Chromium and Firefox talk through two endpoint-independent NATs', async (t
   for (const side of [call.a, call.b]) assert.ok(REFLEXIVE.includes(side.local.type), JSON.stringify(side));
   await endsForFree(call);
 });
+
+for (const [network, transport] of [[networks.onlyStunPort, 'udp'], [networks.udpBlocked, 'tcp']]) {
+  test(`Chromium and Firefox talk, both through the relay over ${transport}`, async (t) => {
+    const call = await callIn(t, network(), { browserB: firefox });
+    for (const side of [call.a, call.b]) assert.deepEqual([side.local.type, side.local.relayProtocol], ['relay', transport]);
+    await call.alice.hangUp();
+    await call.bob.ended();
+    const relayed = await call.exchange.relayedByNow([call.bob.user]);
+    assert.ok(relayed.over(transport) > 20_000, `Firefox's own relayed bytes: ${relayed.over(transport)}`);
+  });
+}
 
 test('Chromium and Firefox talk through the relay when only port 443 is open', async (t) => {
   const call = await callIn(t, networks.only443(), { browserB: firefox });

@@ -1,9 +1,11 @@
 //! The story of a call, told from its stream, its rows and its usage: why it went the way it did.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use centrale_calls::{Fact, MediaReport as Path};
 use centrale_model::{EndReason, LegId, StreamName, Timestamp};
+use centrale_store::Store;
 use centrale_wire::explain::{CallList, CallSummary, ExplainCall, Explanation, LegStory, ListCalls, Step};
 use centrale_wire::signal::{CandidateReport, MediaState, PairReport};
 
@@ -13,6 +15,9 @@ use crate::{Context, Error, Result, events, usage};
 
 /// The longest story: a call of hours with a quality report each ten seconds has about a thousand entries.
 const LONGEST: u32 = 20_000;
+
+/// How long before and after a call its users' relay requests may belong to it.
+const AROUND: Duration = Duration::from_secs(10);
 
 /// The latest calls, newest first.
 ///
@@ -44,6 +49,7 @@ pub async fn explain_call(ctx: &Context, _caller: &Caller, request: ExplainCall)
             Err(error) => tracing::error!(%error, "an entry of a call's stream cannot be read"),
         }
     }
+    story.add_refusals(store, call.started, call.ended).await?;
     for (leg, participant_id, endpoint) in ledger::legs_of(store, request.call_id).await? {
         if let Some(known) = story.leg(leg) {
             known.participant_id = participant_id;
@@ -104,6 +110,27 @@ impl Story {
     fn say(&mut self, at: Timestamp, leg: Option<LegId>, what: impl Into<String>) {
         let at_ms = u64::try_from(at.since(self.born).as_millis()).unwrap_or(u64::MAX);
         self.steps.push(Step { at_ms, leg: leg.map(|leg| leg.0), what: what.into() });
+    }
+
+    /// What relays refused to the call's users around its time.
+    async fn add_refusals(&mut self, store: &dyn Store, started: i64, ended: Option<i64>) -> Result<()> {
+        // Browsers may ask for a relayed address a little before the call is placed, and notice a refusal after its end.
+        let from = Timestamp::from_millis(started).minus(AROUND);
+        let until = ended.map_or(Timestamp::from_millis(i64::MAX), |ended| Timestamp::from_millis(ended).plus(AROUND));
+        let mut seen: Vec<String> = Vec::new();
+        for at in 0..self.legs.len() {
+            let (leg, user) = (LegId(self.legs[at].leg), self.legs[at].identity.to_string());
+            // Of a user's several devices it is not known which one it was.
+            if seen.contains(&user) {
+                continue;
+            }
+            for refused in usage::refused(store, &user, from, until).await? {
+                self.say(Timestamp::from_millis(refused.from), Some(leg), refusal_in_words(&refused));
+            }
+            seen.push(user);
+        }
+        self.steps.sort_by_key(|step| step.at_ms);
+        Ok(())
     }
 
     fn add(&mut self, at: Timestamp, entry: Entry) {
@@ -202,6 +229,32 @@ impl Story {
             known.end_reason = Some(reason);
         }
     }
+}
+
+/// What a relay refused, why, and with which answer.
+fn refusal_in_words(refused: &usage::Refused) -> String {
+    let what = match refused.reason.as_str() {
+        "user_allocations" => "an allocation (486): its user has as many as one may have",
+        "source_allocations" => "an allocation (486): its address has as many as one may have",
+        "resource_allocations" => "an allocation (486): all users together have as many as there may be",
+        "user_day" => "an allocation (486): its user's bytes of the day are used up",
+        "source_day" => "an allocation (486): its address's bytes of the day are used up",
+        "resource_day" => "an allocation (486): everybody's bytes of the day are used up",
+        "user_bandwidth" => "packets (dropped): its user relays faster than one may",
+        "source_bandwidth" => "packets (dropped): its address relays faster than one may",
+        "resource_bandwidth" => "packets (dropped): all users together relay faster than they may",
+        "user_day_bytes" => "packets (dropped): its user's bytes of the day are used up",
+        "source_day_bytes" => "packets (dropped): its address's bytes of the day are used up",
+        "resource_day_bytes" => "packets (dropped): everybody's bytes of the day are used up",
+        "capacity" => "an address or peer (508): no port or room is left",
+        "draining" => "an allocation (300 or 508): it is about to end",
+        "peer" => "a peer (403): its address is not a public one",
+        "expired" => "the credential (401): its time is over",
+        "revoked" => "the credential (401): the user was deleted",
+        other => other,
+    };
+    let times = if refused.times == 1 { String::new() } else { format!(", {} times", refused.times) };
+    format!("is refused {what}, by the relay over {}{times}", refused.transport)
 }
 
 /// How direct a pair is: 0 between hosts, 1 through NATs, 2 relayed over UDP, 3 over TCP, 4 over TLS.

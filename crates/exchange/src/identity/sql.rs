@@ -134,6 +134,39 @@ pub(super) async fn delete_user(tx: &mut dyn Tx, user: UserId) -> Result<bool> {
     Ok(tx.execute("DELETE FROM user_account WHERE id = $1", &[user.to_string().into()]).await? > 0)
 }
 
+/// Remembers that a user was deleted, and forgets those whose deletion nobody need hear of any more.
+pub(super) async fn insert_deleted(tx: &mut dyn Tx, user: UserId, now: Timestamp, oldest: Timestamp) -> Result<()> {
+    tx.execute(
+        "INSERT INTO deleted_user (id, deleted) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING",
+        &[user.to_string().into(), now.as_millis().into()],
+    )
+    .await?;
+    tx.execute("DELETE FROM deleted_user WHERE deleted < $1", &[oldest.as_millis().into()]).await?;
+    Ok(())
+}
+
+/// Users who were deleted at or after a moment, in order of time and id, after `after`.
+pub(super) async fn deleted_users(
+    store: &dyn Store,
+    from: Timestamp,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<(UserId, Timestamp)>> {
+    let rows = store
+        .read(
+            "SELECT id, deleted FROM deleted_user WHERE deleted > $1 OR (deleted = $1 AND id > $2)
+             ORDER BY deleted, id LIMIT $3",
+            &[from.as_millis().into(), after.into(), limit.into()],
+        )
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let user = row.text(0)?.parse().map_err(|_| Error::bug("a deleted user's id is no GUID"))?;
+            Ok((user, Timestamp::from_millis(row.int(1)?)))
+        })
+        .collect()
+}
+
 pub(super) async fn count_users(store: &dyn Store) -> Result<u64> {
     let rows = store.read("SELECT COUNT(*) FROM user_account", &[]).await?;
     let count = rows.first().map_or(Ok(0), |row| row.int(0))?;

@@ -1,6 +1,8 @@
 //! Users: made, found and deleted (B-ID-1, B-ID-5).
 
-use centrale_model::{Identity, UserId};
+use std::time::Duration;
+
+use centrale_model::{Identity, Timestamp, UserId};
 use centrale_store::transact;
 use centrale_wire::identity::{CreateUserRequest, CreatedUser, UserRef, UserRequest};
 
@@ -9,6 +11,9 @@ use super::tokens::{key_use, minutes, scopes, sign};
 use super::watch::{self, Revocation};
 use super::{Caller, sql};
 use crate::{Context, Error, Result};
+
+/// How long a deleted user is remembered: a minute longer than anything lasts that was given to it (relay credentials, 48 hours).
+pub const REMEMBERED: Duration = Duration::from_secs(172_800 + 60);
 
 /// Makes a user, and a token for it when scopes are asked for.
 ///
@@ -36,12 +41,31 @@ pub async fn create_user(ctx: &Context, caller: &Caller, request: CreateUserRequ
 /// `NotFound` when the id is not of a user of this resource.
 pub async fn delete_user(ctx: &Context, _caller: &Caller, request: UserRequest) -> Result<()> {
     let user = our_user(ctx, &request.id)?;
-    let existed = transact!(ctx.store, |tx| { sql::delete_user(tx, user).await })?;
+    let now = ctx.now();
+    let existed = transact!(ctx.store, |tx| {
+        let existed = sql::delete_user(tx, user).await?;
+        if existed {
+            sql::insert_deleted(tx, user, now, now.minus(REMEMBERED)).await?;
+        }
+        Ok::<_, Error>(existed)
+    })?;
     if existed {
         ctx.identity.users.learn(user, Standing::Gone, ctx.clock.time());
         watch::tell(ctx, Revocation::Deleted { user }).await;
     }
     Ok(())
+}
+
+/// Users of this resource who were deleted, in order of time, beginning after the user `after` of the moment `from`.
+///
+/// What is older than [`REMEMBERED`] is forgotten: nothing that was given to such a user is good any more.
+pub async fn deleted_users(
+    ctx: &Context,
+    from: Timestamp,
+    after: &str,
+    limit: u32,
+) -> Result<Vec<(UserId, Timestamp)>> {
+    sql::deleted_users(&*ctx.store, from, after, limit).await
 }
 
 /// Finds that an identity is a user of this resource who exists, and gives its id.

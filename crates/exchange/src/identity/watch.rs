@@ -55,7 +55,7 @@ pub(super) async fn tell(ctx: &Context, revocation: Revocation) {
     // Nobody listening is no error.
     let _ = ctx.identity.revocations.send(revocation);
     let body = serde_json::to_vec(&Told { node: ctx.node, revocation }).expect("a revocation is plain data");
-    if let Err(error) = ctx.bus.publish(&subject(), Bytes::from(body)).await {
+    if let Err(error) = ctx.bus.publish(&bell(), Bytes::from(body)).await {
         // Other nodes learn it when their belief ends, at most ten seconds from now.
         tracing::warn!(%error, "revocation not told to other nodes");
     }
@@ -78,7 +78,8 @@ async fn hear(ctx: &Context, body: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn subject() -> Subject {
+/// The subject on which revocations are told. To whoever does not know users it says that there is something to ask for.
+pub fn bell() -> Subject {
     Subject::of(&["identity", "revoked"]).expect("two short words are a subject")
 }
 
@@ -88,7 +89,7 @@ const LOOK: Duration = Duration::from_secs(10);
 /// Keeps this node's memory of keys and revocations true, until it is dropped. Each node runs it once.
 pub async fn keep(ctx: Context) {
     loop {
-        match ctx.bus.subscribe(&subject()).await {
+        match ctx.bus.subscribe(&bell()).await {
             Ok(subscription) => listen(&ctx, subscription).await,
             Err(error) => {
                 tracing::warn!(%error, "revocations of other nodes are not heard");

@@ -1,14 +1,13 @@
-//! What relays measured, on its way to the store in batches.
+//! What relays measured and refused, on its way to the store in batches.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use centrale_relay::Usage;
+use centrale_relay::Fact;
 use centrale_store::transact;
 
-use super::record;
-use super::relayed::Relayed;
+use super::relayed::Told;
 use crate::{Context, Error, Result};
 
 /// Measurements waiting to be written.
@@ -18,7 +17,7 @@ use crate::{Context, Error, Result};
 /// store said otherwise counts once.
 #[derive(Default)]
 pub struct Ledger {
-    waiting: Mutex<VecDeque<Usage>>,
+    waiting: Mutex<VecDeque<Fact>>,
 }
 
 impl Ledger {
@@ -34,8 +33,8 @@ impl Ledger {
         Ledger::default()
     }
 
-    /// Adds a measurement. Quick, from any thread.
-    pub fn add(&self, usage: Usage) {
+    /// Adds a measurement or a refusal. Quick, from any thread.
+    pub fn add(&self, fact: impl Into<Fact>) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() >= Ledger::WAITING {
             waiting.pop_front();
@@ -43,7 +42,7 @@ impl Ledger {
                 tracing::error!("the store has been away so long that relay usage is lost");
             }
         }
-        waiting.push_back(usage);
+        waiting.push_back(fact.into());
     }
 
     /// Writes everything put in so far. What could not be written is kept for the next call.
@@ -54,24 +53,24 @@ impl Ledger {
     /// `Unavailable` or `Bug` when the store does not take it.
     pub async fn flush(&self, ctx: &Context) -> Result<()> {
         loop {
-            let batch: Vec<Usage> = {
+            let batch: Vec<Fact> = {
                 let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
                 waiting.iter().take(Ledger::BATCH).cloned().collect()
             };
             if batch.is_empty() {
                 return Ok(());
             }
-            let records: Vec<_> = batch.iter().flat_map(|usage| Relayed::from(usage).records()).collect();
+            let told: Vec<Told> = batch.iter().map(Told::from).collect();
             transact!(ctx.store, |tx| {
-                for line in &records {
-                    record(tx, line).await?;
+                for told in &told {
+                    told.keep(tx).await?;
                 }
                 Ok::<_, Error>(())
             })?;
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             for written in &batch {
                 // The oldest may have been pushed out meanwhile.
-                if waiting.front().is_some_and(|first| first.id == written.id) {
+                if waiting.front().is_some_and(|first| first.id() == written.id()) {
                     waiting.pop_front();
                 }
             }

@@ -1,4 +1,4 @@
-//! What relays on other nodes measured: asked of us over the bus until we say that it is written.
+//! What relays measured and refused, as it travels and is kept; from other nodes asked of us over the bus until we say that it is written.
 //!
 //! A relay node has no store. It keeps its measurements in a file, sends them in batches and lets go of a batch when it hears
 //! that it is written; a batch that comes twice is written once, since each record has an id of its own.
@@ -8,10 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use centrale_bus::{Bus, Subject};
 use centrale_model::{Timestamp, UsageKind, UsageUnit};
-use centrale_relay::{Transport, Usage};
-use centrale_store::transact;
+use centrale_relay::{Fact, Transport, Usage};
+use centrale_store::{Tx, transact};
 use serde::{Deserialize, Serialize};
 
+use super::refused::Refused;
 use super::{Record, record};
 use crate::{Context, Error, Result};
 
@@ -21,6 +22,38 @@ pub const BATCH: usize = 400;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What "written" looks like.
 const WRITTEN: &[u8] = b"written";
+
+/// One thing that a relay tells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Told {
+    Relayed(Relayed),
+    Refused(Refused),
+}
+
+impl From<&Fact> for Told {
+    fn from(fact: &Fact) -> Told {
+        match fact {
+            Fact::Relayed(usage) => Told::Relayed(usage.into()),
+            Fact::Refused(refused) => Told::Refused(refused.into()),
+        }
+    }
+}
+
+impl Told {
+    /// Adds it to a unit of work, once.
+    pub(super) async fn keep(&self, tx: &mut dyn Tx) -> Result<()> {
+        match self {
+            Told::Relayed(relayed) => {
+                for line in &relayed.records() {
+                    record(tx, line).await?;
+                }
+                Ok(())
+            }
+            Told::Refused(refused) => refused.keep(tx).await,
+        }
+    }
+}
 
 /// What an allocation relayed in one stretch of time, as it travels and as it is kept: one JSON object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +90,7 @@ impl From<&Usage> for Relayed {
 
 impl Relayed {
     /// The records of one measurement: bytes each way, and the time they took.
-    pub(super) fn records(&self) -> Vec<Record> {
+    fn records(&self) -> Vec<Record> {
         let line = |suffix: &str, unit, quantity, direction: Option<&str>| Record {
             record_id: format!("{}-{suffix}", self.id),
             kind: UsageKind::Relay,
@@ -121,12 +154,11 @@ pub async fn serve_relays(ctx: &Context) -> Result<()> {
 }
 
 async fn write(ctx: &Context, body: &[u8]) -> Result<()> {
-    let batch: Vec<Relayed> =
+    let batch: Vec<Told> =
         serde_json::from_slice(body).map_err(|error| Error::invalid(format!("not a batch of usage: {error}")))?;
-    let records: Vec<Record> = batch.iter().flat_map(Relayed::records).collect();
     transact!(ctx.store, |tx| {
-        for line in &records {
-            record(tx, line).await?;
+        for told in &batch {
+            told.keep(tx).await?;
         }
         Ok::<_, Error>(())
     })
@@ -136,7 +168,7 @@ async fn write(ctx: &Context, body: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// `Unavailable` when nobody said so; it may be written all the same, and can be sent again.
-pub async fn report(bus: &dyn Bus, batch: &[Relayed]) -> Result<()> {
+pub async fn report(bus: &dyn Bus, batch: &[Told]) -> Result<()> {
     let body = serde_json::to_vec(batch).map_err(|error| Error::bug(error.to_string()))?;
     let answer = bus.ask(&subject()?, body.into(), PATIENCE).await;
     match answer {

@@ -3,10 +3,12 @@
 //! RFC 8489 §9.2.4, with PASSWORD-ALGORITHMS. USERHASH is not offered (bit 1 of the nonce's security features is clear), since
 //! a hash cannot be turned back into a name that is nowhere stored.
 
+use std::sync::Arc;
+
 use centrale_model::Time;
 
 use super::output::{Asker, Output, Seal};
-use super::{Server, nonce};
+use super::{Reason, Server, nonce};
 use crate::ClientAddr;
 use crate::credential::{LongTermKey, Username, password};
 use crate::stun::{Class, Message, Writer, attribute};
@@ -89,14 +91,20 @@ impl Server {
         } else {
             message.has_integrity(key.as_bytes())
         };
-        if !is_genuine || self.revoked.get(name.user).is_some_and(|until| *until > now) {
+        if !is_genuine {
             self.stats.refused_credentials += 1;
             self.challenge(&stranger, 401, now);
             return None;
         }
-        // 7. Its hour.
-        if name.expires < self.config.wall_at_zero.plus(now.since(Time::ZERO)).as_secs() {
-            self.stats.refused_expired += 1;
+        // 7. Its hour, and its user's.
+        let reason = if self.revoked.get(name.user).is_some_and(|until| *until > now) {
+            Some(Reason::Revoked)
+        } else {
+            (name.expires < self.wall(now).as_secs()).then_some(Reason::Expired)
+        };
+        if let Some(reason) = reason {
+            *self.stats.of(reason) += 1;
+            self.note_refusal(Arc::from(name.user), client.transport, reason, now);
             self.challenge(&stranger, 401, now);
             return None;
         }

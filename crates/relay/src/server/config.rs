@@ -61,30 +61,40 @@ pub struct Config {
     pub open: OpenWhen,
 }
 
+/// What one user, one source or one resource may have; 0: without a bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cap {
+    /// Allocations at a time; beyond: 486.
+    pub allocations: u32,
+    /// Relayed bytes per second, both directions together; beyond: dropped and counted.
+    pub bytes_per_second: u64,
+    /// Relayed bytes per day (UTC), both directions together; beyond: dropped and counted, new allocations answered 486.
+    pub bytes_per_day: u64,
+}
+
 /// Bounds. Zero means without a bound where it says so.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Allocations of this machine; beyond: 508.
     pub allocations: usize,
-    /// Allocations of one user; beyond: 486.
-    pub allocations_per_user: u32,
-    /// Allocations of one source (an IPv4 address, an IPv6 /64); beyond: 486.
-    pub allocations_per_source: u32,
+    /// For the user that a credential names.
+    pub user: Cap,
+    /// For a client's address: an IPv4 address, an IPv6 /64.
+    pub source: Cap,
+    /// For all users of one resource: of `8:acs:<resource>_<user>` what stands before the `_`. Other names are of one resource
+    /// together, so that for a relay by itself this is the bound of everybody.
+    pub resource: Cap,
     /// Permissions of one allocation; beyond: 508.
     pub permissions: usize,
     /// Channels of one allocation; beyond: 508.
     pub channels: u16,
-    /// Relayed bytes per second and user, both directions together; 0: without a bound. Beyond: dropped and counted.
-    pub bytes_per_second: u64,
-    /// Relayed bytes per day (UTC) and user; 0: without a bound. Beyond: dropped and counted, new allocations answered 486.
-    pub bytes_per_day: u64,
     /// Unauthenticated answers over UDP per second and source; 0: without a bound. Beyond: silence, counted.
     pub stranger_answers_per_second: u64,
     /// Unauthenticated answers over UDP per second to everybody together; 0: without a bound.
     pub stranger_answers_in_all: u64,
     /// Buckets for the above, eight bytes each.
     pub stranger_buckets: usize,
-    /// Users remembered at once.
+    /// Users, sources and resources remembered at once, of each so many.
     pub users: usize,
     /// The longest lifetime of an allocation (RFC 8656 §7.2 recommends at least 3600 s).
     pub lifetime: Duration,
@@ -94,18 +104,24 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             allocations: 65_536,
-            allocations_per_user: 64,
-            allocations_per_source: 1_024,
+            user: Cap { allocations: 64, ..Cap::default() },
+            source: Cap { allocations: 1_024, ..Cap::default() },
+            resource: Cap::default(),
             permissions: 64,
             channels: 64,
-            bytes_per_second: 0,
-            bytes_per_day: 0,
             stranger_answers_per_second: 50,
             stranger_answers_in_all: 20_000,
             stranger_buckets: 16_384,
             users: 65_536,
             lifetime: Duration::from_secs(3600),
         }
+    }
+}
+
+impl Limits {
+    /// The caps, in the order of [`super::Whose`].
+    pub(super) fn caps(&self) -> [Cap; 3] {
+        [self.user, self.source, self.resource]
     }
 }
 

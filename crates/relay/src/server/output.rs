@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::Usage;
+use super::Fact;
 use crate::stun::{Method, TransactionId};
 use crate::{ClientAddr, Family, LongTermKey, PeerAddr, RelayId};
 
@@ -68,8 +68,8 @@ pub enum Output {
     Borrowed { family: Family, port: u16 },
     /// It no longer is. Tell the others.
     Returned { family: Family, port: u16 },
-    /// Write down what was relayed.
-    Usage(Usage),
+    /// Write down what was relayed, or refused.
+    Usage(Fact),
 }
 
 /// Why to come back.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use centrale_model::Time;
 
-use crate::limit::Bucket;
 use crate::{ClientAddr, Family};
 
 /// The end of a list of slots.
@@ -31,7 +30,10 @@ pub(super) struct Allocation {
     pub(super) is_unbilled: bool,
     pub(super) channel_count: u16,
     pub(super) first_channel: u32,
-    pub(super) user: u32,
+    /// What it counts for: slots of shares, in the order of `Whose::ALL`; `NONE` where there is no limit.
+    pub(super) shares: [u32; 3],
+    /// Raw id of the user whose credential made it.
+    pub(super) user: Arc<str>,
     pub(super) part: u32,
     pub(super) serial: u64,
     pub(super) meter: Meter,
@@ -73,14 +75,4 @@ pub(super) struct Reservation {
     pub(super) family: Family,
     pub(super) port: u16,
     pub(super) until: Time,
-}
-
-/// A user as far as limits are concerned.
-pub(super) struct User {
-    pub(super) name: Arc<str>,
-    pub(super) allocations: u32,
-    pub(super) bucket: Bucket,
-    /// Days since 1970 that `day_bytes` is about.
-    pub(super) day: i64,
-    pub(super) day_bytes: u64,
 }

@@ -97,9 +97,9 @@ impl Server {
             self.stats.dropped_no_permission += 1;
             return Verdict::Nothing;
         }
-        let (user, port) = (allocation.user, allocation.ports[family as usize]);
+        let port = allocation.ports[family as usize];
         let length = payload.len() as u64;
-        if !self.admit(user, length, now) {
+        if !self.admit(slot, length, now) {
             return Verdict::Nothing;
         }
         let meter = &mut self.allocations[slot as usize].meter;
@@ -135,9 +135,8 @@ impl Server {
             self.stats.dropped_no_permission += 1;
             return Verdict::Nothing;
         }
-        let user = self.allocations[slot as usize].user;
         let length = payload.len() as u64;
-        if !self.admit(user, length, now) {
+        if !self.admit(slot, length, now) {
             return Verdict::Nothing;
         }
         let channel = self.channel_by_peer(slot, peer).map(|index| &self.channels[index as usize]);
@@ -174,40 +173,6 @@ impl Server {
             }
             _ => peer,
         }
-    }
-
-    /// Counts bytes against a user's limits; says whether they may pass.
-    #[inline]
-    fn admit(&mut self, user: u32, bytes: u64, now: Time) -> bool {
-        let limits = &self.config.limits;
-        let (rate, of_day) = (limits.bytes_per_second, limits.bytes_per_day);
-        if of_day > 0 {
-            let today = self.today(now);
-            let user = &mut self.users[user as usize];
-            if user.day != today {
-                user.day = today;
-                user.day_bytes = 0;
-            }
-            if user.day_bytes + bytes > of_day {
-                self.stats.dropped_day_quota += 1;
-                return false;
-            }
-        }
-        let user = &mut self.users[user as usize];
-        // A burst of a quarter of a second, and never less than a few full datagrams.
-        if !user.bucket.take(bytes, rate, (rate / 4).max(200_000), now) {
-            self.stats.dropped_bandwidth += 1;
-            return false;
-        }
-        if of_day > 0 {
-            user.day_bytes += bytes;
-        }
-        true
-    }
-
-    /// Days since 1970 in UTC.
-    pub(super) fn today(&self, now: Time) -> i64 {
-        self.config.wall_at_zero.plus(now.since(Time::ZERO)).as_secs().div_euclid(86_400)
     }
 }
 

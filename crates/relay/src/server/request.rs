@@ -2,16 +2,16 @@
 
 use core::net::SocketAddr;
 use core::time::Duration;
+use std::sync::Arc;
 
 use centrale_model::Time;
 
 use super::authenticate::Identified;
 use super::output::{Asker, Output, Pending, Seal};
 use super::records::{Permission, Reservation};
-use super::{CHANNEL_LIFETIME, OpenWhen, PERMISSION_LIFETIME, RESERVATION_LIFETIME, Server, Verdict};
-use crate::limit::source;
+use super::{CHANNEL_LIFETIME, OpenWhen, PERMISSION_LIFETIME, RESERVATION_LIFETIME, Reason, Server, Verdict};
 use crate::stun::{Class, Message, Method, Writer, attribute};
-use crate::{ClientAddr, Family, RelayId};
+use crate::{ClientAddr, Family, RelayId, Transport};
 
 /// The lifetime when the client names none, and the shortest (RFC 8656 §7.2).
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(600);
@@ -30,11 +30,27 @@ enum Refusal {
     WrongCredentials,
     TransportNotSupported,
     FamilyMismatch,
-    UserQuota,
-    SourceQuota,
-    DayQuota,
+    Quota(Reason),
     NoCapacity,
     Draining,
+}
+
+impl Refusal {
+    /// Why, for whoever asks later; nothing when the client is at fault.
+    fn reason(self) -> Option<Reason> {
+        match self {
+            Refusal::Quota(reason) => Some(reason),
+            Refusal::NoCapacity => Some(Reason::Capacity),
+            Refusal::Draining => Some(Reason::Draining),
+            Refusal::Forbidden => Some(Reason::Peer),
+            Refusal::BadRequest
+            | Refusal::Mismatch
+            | Refusal::FamilyNotSupported
+            | Refusal::WrongCredentials
+            | Refusal::TransportNotSupported
+            | Refusal::FamilyMismatch => None,
+        }
+    }
 }
 
 impl Server {
@@ -86,12 +102,15 @@ impl Server {
 
     /// Takes a request that needs credentials.
     fn request(&mut self, client: ClientAddr, message: &Message<'_>, now: Time) {
+        if self.redirect_stranger(client, message, now) {
+            return;
+        }
         let Some(Identified { asker, user }) = self.authenticate(client, message, now) else { return };
         if self.refuse_unknown(&asker, message) {
             return;
         }
         let slot = self.allocation_of(client);
-        let owner = slot.map(|slot| self.users[self.allocations[slot as usize].user as usize].name.clone());
+        let owner = slot.map(|slot| self.allocations[slot as usize].user.clone());
         let outcome = match (asker.method, slot) {
             // Whoever holds the 5-tuple is told of the mismatch first, whatever its name.
             (Method::ALLOCATE, Some(slot)) => self.allocate_again(slot, &asker, now),
@@ -104,8 +123,43 @@ impl Server {
             (_, Some(slot)) => self.channel_bind(slot, &asker, message, now),
         };
         if let Err(refusal) = outcome {
+            if let Some(reason) = refusal.reason() {
+                self.note_refusal(Arc::from(user), client.transport, reason, now);
+            }
             self.refuse(&asker, refusal);
         }
+    }
+
+    /// Sends a stranger who wants an allocation to another server while this one drains (RFC 8489 §10).
+    ///
+    /// Before it is asked who it is: a browser that has shown its credentials here gives up when the next server, whose
+    /// nonces are its own, asks for them again.
+    fn redirect_stranger(&mut self, client: ClientAddr, message: &Message<'_>, now: Time) -> bool {
+        let is_stranger =
+            !message.has(attribute::MESSAGE_INTEGRITY) && !message.has(attribute::MESSAGE_INTEGRITY_SHA256);
+        if message.method() != Method::ALLOCATE || !is_stranger || self.alternate(client).is_none() {
+            return false;
+        }
+        if self.may_answer_stranger(client, now) {
+            let asker = Asker {
+                client,
+                method: Method::ALLOCATE,
+                transaction: message.transaction(),
+                seal: Seal::None,
+                has_fingerprint: message.has(attribute::FINGERPRINT),
+            };
+            self.refuse(&asker, Refusal::Draining);
+        }
+        true
+    }
+
+    /// The server that a client is sent to while this one drains: one of its family. None over TLS: by an address alone nobody
+    /// can tell whose certificate to expect there.
+    fn alternate(&self, client: ClientAddr) -> Option<SocketAddr> {
+        let family = Family::of(client.addr.ip());
+        let servers = self.drain.as_deref().unwrap_or(&[]);
+        let is_of_use = |server: &&SocketAddr| Family::of(server.ip()) == family && client.transport != Transport::Tls;
+        servers.iter().find(is_of_use).copied()
     }
 
     /// Answers 420 when the request has attributes that must be understood and are not (RFC 8489 §6.3.1).
@@ -182,13 +236,17 @@ impl Server {
             return Err(Refusal::Draining);
         }
         // 8. Shares.
-        self.check_quotas(user, asker.client, now)?;
+        if self.live >= self.config.limits.allocations {
+            return Err(Refusal::NoCapacity);
+        }
+        let user: Arc<str> = Arc::from(user);
+        let places = self.check_shares(&user, asker.client, now).map_err(Refusal::Quota)?;
         // 9. Ports.
         let mut ports = [0; 2];
         let mut new_token = None;
         let mut missing = None;
         if let Some(token) = token {
-            let (family, port) = self.nonces.reserved(token, user, now).ok_or(Refusal::NoCapacity)?;
+            let (family, port) = self.nonces.reserved(token, &user, now).ok_or(Refusal::NoCapacity)?;
             if self.config.ports.contains(&port) {
                 let is_it = |r: &Reservation| r.token.is_some() && r.family == family && r.port == port;
                 let at = self.reservations.iter().position(is_it).ok_or(Refusal::NoCapacity)?;
@@ -211,16 +269,16 @@ impl Server {
             }
         }
         // 10. The record.
-        let Some(user) = self.enter_user(user) else {
+        let Some(shares) = self.enter_shares(places) else {
             for family in [Family::V4, Family::V6] {
                 self.give_port_back(family, ports[family as usize]);
             }
             return Err(Refusal::NoCapacity);
         };
-        let slot = self.open_allocation(asker.client, user, ports, lifetime, now);
+        let slot = self.open_allocation(asker.client, (user.clone(), shares), ports, lifetime, now);
         if pair {
             let (port, until) = (ports[family as usize] + 1, now + RESERVATION_LIFETIME);
-            let token = self.nonces.token(port, family, &self.users[user as usize].name, until);
+            let token = self.nonces.token(port, family, &user, until);
             self.reserve(family, port, Some(token), until);
             new_token = Some(token);
         }
@@ -230,28 +288,6 @@ impl Server {
         allocation.missing_v6 = missing;
         for family in [Family::V4, Family::V6].into_iter().filter(|family| ports[*family as usize] != 0) {
             self.ask_to_open(slot, family, asker);
-        }
-        Ok(())
-    }
-
-    fn check_quotas(&mut self, user: &str, client: ClientAddr, now: Time) -> Result<(), Refusal> {
-        let limits = &self.config.limits;
-        if self.live >= limits.allocations {
-            return Err(Refusal::NoCapacity);
-        }
-        if let Some(index) = self.users_by_name.get(user) {
-            let known = &self.users[*index as usize];
-            if known.allocations >= limits.allocations_per_user {
-                return Err(Refusal::UserQuota);
-            }
-            let is_today = limits.bytes_per_day > 0 && known.day == self.today(now);
-            if is_today && known.day_bytes >= limits.bytes_per_day {
-                return Err(Refusal::DayQuota);
-            }
-        }
-        let from = self.sources.get(&source(client.addr.ip())).copied().unwrap_or(0);
-        if from >= limits.allocations_per_source {
-            return Err(Refusal::SourceQuota);
         }
         Ok(())
     }
@@ -430,7 +466,8 @@ impl Server {
             }
             return;
         }
-        let port = self.allocations[slot as usize].ports[family as usize];
+        let allocation = &self.allocations[slot as usize];
+        let (port, user) = (allocation.ports[family as usize], allocation.user.clone());
         if first.method == Method::ALLOCATE {
             self.reserve(family, port, None, now + TAKEN_FOR);
             let next = if tries < OPEN_TRIES { self.pick_port(family, false, false) } else { None };
@@ -447,6 +484,7 @@ impl Server {
             self.forget_peers(slot, family);
         }
         for (asker, _) in waiting {
+            self.note_refusal(user.clone(), asker.client.transport, Reason::Capacity, now);
             self.refuse(&asker, Refusal::NoCapacity);
         }
     }
@@ -479,8 +517,8 @@ impl Server {
     }
 
     fn refuse(&mut self, asker: &Asker, refusal: Refusal) {
+        let alternate = self.alternate(asker.client).filter(|_| refusal == Refusal::Draining);
         let stats = &mut self.stats;
-        let mut alternate = None;
         let (code, reason, counter) = match refusal {
             Refusal::BadRequest => (400, "Bad Request", &mut stats.refused_bad_request),
             Refusal::Forbidden => (403, "Forbidden", &mut stats.refused_peer),
@@ -489,19 +527,12 @@ impl Server {
             Refusal::WrongCredentials => (441, "Wrong Credentials", &mut stats.refused_wrong_user),
             Refusal::TransportNotSupported => (442, "Unsupported Transport Protocol", &mut stats.refused_transport),
             Refusal::FamilyMismatch => (443, "Peer Address Family Mismatch", &mut stats.refused_family),
-            Refusal::UserQuota => (486, "Allocation Quota Reached", &mut stats.refused_user_quota),
-            Refusal::SourceQuota => (486, "Allocation Quota Reached", &mut stats.refused_source_quota),
-            Refusal::DayQuota => (486, "Allocation Quota Reached", &mut stats.refused_day_quota),
+            Refusal::Quota(reason) => (486, "Allocation Quota Reached", stats.of(reason)),
             Refusal::NoCapacity => (508, "Insufficient Capacity", &mut stats.refused_capacity),
-            Refusal::Draining => {
-                let family = Family::of(asker.client.addr.ip());
-                let servers = self.drain.as_deref().unwrap_or(&[]);
-                alternate = servers.iter().find(|server| Family::of(server.ip()) == family).copied();
-                match alternate {
-                    Some(_) => (300, "Try Alternate", &mut stats.refused_draining),
-                    None => (508, "Insufficient Capacity", &mut stats.refused_draining),
-                }
-            }
+            Refusal::Draining => match alternate {
+                Some(_) => (300, "Try Alternate", &mut stats.refused_draining),
+                None => (508, "Insufficient Capacity", &mut stats.refused_draining),
+            },
         };
         *counter += 1;
         let mut answer = Writer::new(Class::Error, asker.method, asker.transaction).error_code(code, reason);

@@ -8,10 +8,9 @@ use core::cmp::Reverse;
 
 use centrale_model::Time;
 
-use super::records::{Allocation, Channel, Meter, NONE, Reservation, User};
+use super::records::{Allocation, Channel, Meter, NONE, Reservation};
 use super::{NOBODY, Output, RESERVED, Server, TAKEN};
 use crate::index::words;
-use crate::limit::{Bucket, source};
 use crate::{ClientAddr, Family, RelayId};
 
 impl Server {
@@ -72,7 +71,7 @@ impl Server {
     pub(super) fn open_allocation(
         &mut self,
         client: ClientAddr,
-        user: u32,
+        (user, shares): (Arc<str>, [u32; 3]),
         ports: [u16; 2],
         lifetime: Duration,
         now: Time,
@@ -85,6 +84,7 @@ impl Server {
             is_unbilled: false,
             channel_count: 0,
             first_channel: NONE,
+            shares,
             user,
             part: 0,
             serial: self.next_serial,
@@ -114,8 +114,6 @@ impl Server {
         self.ends.push(Reverse((now + lifetime, slot, self.next_serial)));
         self.next_serial += 1;
         self.live += 1;
-        self.users[user as usize].allocations += 1;
-        *self.sources.entry(source(client.addr.ip())).or_default() += 1;
         self.stats.allocations += 1;
         slot
     }
@@ -132,17 +130,11 @@ impl Server {
         let allocation = &mut self.allocations[slot as usize];
         allocation.is_live = false;
         allocation.permissions = Vec::new();
-        let (user, from) = (allocation.user, source(allocation.client.addr.ip()));
+        let shares = allocation.shares;
         self.free_allocations.push(slot);
         self.live -= 1;
         self.stats.ended += 1;
-        self.leave_user(user);
-        if let Some(count) = self.sources.get_mut(&from) {
-            *count -= 1;
-            if *count == 0 {
-                self.sources.remove(&from);
-            }
-        }
+        self.leave_shares(shares);
     }
 
     /// Gives a relayed address back with all that belongs to its family.
@@ -271,55 +263,6 @@ impl Server {
             let reservation = self.reservations.swap_remove(at);
             self.set_port(reservation.family, reservation.port, NOBODY);
         }
-    }
-
-    /// Finds a user or makes one; gives nothing when the table is full of users that count.
-    pub(super) fn enter_user(&mut self, name: &str) -> Option<u32> {
-        if let Some(user) = self.users_by_name.get(name) {
-            return Some(*user);
-        }
-        if self.users_by_name.len() >= self.config.limits.users {
-            self.forget_idle_users();
-        }
-        if self.users_by_name.len() >= self.config.limits.users {
-            return None;
-        }
-        let name: Arc<str> = Arc::from(name);
-        let user = User { name: name.clone(), allocations: 0, bucket: Bucket::FULL, day: 0, day_bytes: 0 };
-        let index = match self.free_users.pop() {
-            Some(index) => {
-                self.users[index as usize] = user;
-                index
-            }
-            None => {
-                self.users.push(user);
-                (self.users.len() - 1) as u32
-            }
-        };
-        self.users_by_name.insert(name, index);
-        Some(index)
-    }
-
-    /// A user without allocations is remembered only while its bytes of the day matter.
-    fn leave_user(&mut self, index: u32) {
-        let user = &mut self.users[index as usize];
-        user.allocations -= 1;
-        if user.allocations == 0 && (self.config.limits.bytes_per_day == 0 || user.day_bytes == 0) {
-            let name = user.name.clone();
-            self.users_by_name.remove(&name);
-            self.free_users.push(index);
-        }
-    }
-
-    fn forget_idle_users(&mut self) {
-        let (users, free) = (&self.users, &mut self.free_users);
-        self.users_by_name.retain(|_, index| {
-            let keeps = users[*index as usize].allocations > 0;
-            if !keeps {
-                free.push(*index);
-            }
-            keeps
-        });
     }
 
     /// Whether a peer's address is one that the machines of this node lend.

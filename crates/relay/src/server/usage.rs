@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use centrale_model::{Time, Timestamp};
 
-use super::{Output, Server};
+use super::{Output, Refused, Server};
 use crate::Transport;
 
 /// Names one usage record: no two records of the house are alike, so that writing one twice is writing it once.
@@ -21,6 +21,29 @@ pub struct RecordId {
 impl core::fmt::Display for RecordId {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "relay-{:016x}-{:x}-{}", self.instance, self.allocation, self.part)
+    }
+}
+
+/// Something for the books.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fact {
+    Relayed(Usage),
+    Refused(Refused),
+}
+
+impl Fact {
+    /// Its name: two with the same one are the same fact.
+    pub fn id(&self) -> RecordId {
+        match self {
+            Fact::Relayed(usage) => usage.id,
+            Fact::Refused(refused) => refused.id,
+        }
+    }
+}
+
+impl From<Usage> for Fact {
+    fn from(usage: Usage) -> Fact {
+        Fact::Relayed(usage)
     }
 }
 
@@ -64,9 +87,10 @@ impl Server {
         }
     }
 
-    /// Puts out a record for each allocation that relayed something.
+    /// Puts out a record for each allocation that relayed something, and for each refusal.
     pub(super) fn bill(&mut self, now: Time) {
         self.next_bill = Time::FOREVER;
+        self.report_refusals();
         for slot in core::mem::take(&mut self.unbilled) {
             let allocation = &self.allocations[slot as usize];
             if allocation.is_live && allocation.is_unbilled {
@@ -83,7 +107,7 @@ impl Server {
         let meter = core::mem::take(&mut allocation.meter);
         let usage = Usage {
             id: RecordId { instance: self.config.instance, allocation: allocation.serial, part: allocation.part },
-            user: self.users[allocation.user as usize].name.clone(),
+            user: allocation.user.clone(),
             transport: allocation.client.transport,
             bytes_up: meter.bytes_up,
             bytes_down: meter.bytes_down,
@@ -97,6 +121,6 @@ impl Server {
         allocation.part += 1;
         allocation.billed = now;
         allocation.is_unbilled = false;
-        self.outputs.push_back(Output::Usage(usage));
+        self.outputs.push_back(Output::Usage(Fact::Relayed(usage)));
     }
 }

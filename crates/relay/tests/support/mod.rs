@@ -7,8 +7,8 @@ use core::time::Duration;
 use centrale_model::{Time, Timestamp};
 use centrale_relay::stun::{Class, Message, Method, TransactionId, Writer, attribute};
 use centrale_relay::{
-    ClientAddr, Config, Credential, Limits, LongTermKey, OpenWhen, Output, PeerRules, RelayAddress, RelayId, Server,
-    Transport, Usage, Verdict,
+    ClientAddr, Config, Credential, Fact, Limits, LongTermKey, OpenWhen, Output, PeerRules, Refused, RelayAddress,
+    RelayId, Server, Transport, Usage, Verdict,
 };
 
 pub const REALM: &str = "example.org";
@@ -50,6 +50,7 @@ pub struct World {
     pub opened: Vec<RelayId>,
     pub closed: Vec<RelayId>,
     pub usage: Vec<Usage>,
+    pub refused: Vec<Refused>,
     pub others: Vec<Output>,
     /// How often to say that a socket would not open.
     pub refuse_opens: u32,
@@ -63,6 +64,7 @@ impl World {
             opened: Vec::new(),
             closed: Vec::new(),
             usage: Vec::new(),
+            refused: Vec::new(),
             others: Vec::new(),
             refuse_opens: 0,
         }
@@ -109,7 +111,8 @@ impl World {
                     self.server.opened(relay, is_open, self.now);
                 }
                 Output::Close { relay } => self.closed.push(relay),
-                Output::Usage(usage) => self.usage.push(usage),
+                Output::Usage(Fact::Relayed(usage)) => self.usage.push(usage),
+                Output::Usage(Fact::Refused(refused)) => self.refused.push(refused),
                 other => self.others.push(other),
             }
         }
@@ -124,7 +127,7 @@ pub struct Client {
     pub key: LongTermKey,
     pub sha256: bool,
     pub nonce: Vec<u8>,
-    next: u8,
+    next: u32,
 }
 
 impl Client {
@@ -149,7 +152,9 @@ impl Client {
 
     pub fn transaction(&mut self) -> TransactionId {
         self.next += 1;
-        TransactionId([self.next; 12])
+        let mut bytes = [0; 12];
+        bytes[8..].copy_from_slice(&self.next.to_be_bytes());
+        TransactionId(bytes)
     }
 
     /// A request with credentials.

@@ -10,8 +10,8 @@ use centrale_relay::Network;
 
 use super::sample::KEYS;
 use super::{
-    Acme, Certificate, Cluster, Config, ConfigError, Given, Listen, LogFormat, Mode, Public, Relay, RelayServer, Role,
-    Roles, Vantage, file,
+    Acme, Cap, Certificate, Cluster, Config, ConfigError, Given, Listen, LogFormat, Mode, Public, Relay, RelayServer,
+    Role, Roles, Vantage, file,
 };
 
 /// Reads the configuration: `options` by dotted key beat the environment, which beats the file.
@@ -136,6 +136,14 @@ impl Source {
         Ok(Public { name, addresses, are_addresses_given, vantage })
     }
 
+    fn cap(&self, [allocations, per_second, per_day]: [&'static str; 3], most: u32) -> Result<Cap, ConfigError> {
+        Ok(Cap {
+            allocations: self.number(allocations, "a number, 0 for no bound", most)?,
+            bytes_per_second: self.number(per_second, "a number of bytes, 0 for no bound", 0)?,
+            bytes_per_day: self.number(per_day, "a number of bytes, 0 for no bound", 0)?,
+        })
+    }
+
     fn relay(&self, is_dev: bool) -> Result<Relay, ConfigError> {
         let block = "a block of addresses such as 10.0.0.0/8";
         let mut allowed = self.list("relay.allow_peers", block, |text| text.parse().ok())?;
@@ -164,9 +172,19 @@ impl Source {
                 .unwrap_or(if self.mode == Mode::Dev { 20_000..=29_999 } else { 49_152..=65_535 }),
             allowed_peers: allowed,
             denied_peers: self.list("relay.deny_peers", block, |text| text.parse().ok())?,
-            allocations_per_user: self.number("relay.allocations_per_user", "a number", 64)?,
-            bytes_per_second: self.number("relay.bytes_per_second", "a number of bytes, 0 for no bound", 0)?,
-            bytes_per_day: self.number("relay.bytes_per_day", "a number of bytes, 0 for no bound", 0)?,
+            user: self.cap(["relay.allocations_per_user", "relay.bytes_per_second", "relay.bytes_per_day"], 64)?,
+            source: self.cap(
+                ["relay.allocations_per_source", "relay.bytes_per_second_per_source", "relay.bytes_per_day_per_source"],
+                1_024,
+            )?,
+            resource: self.cap(
+                [
+                    "relay.allocations_per_resource",
+                    "relay.bytes_per_second_per_resource",
+                    "relay.bytes_per_day_per_resource",
+                ],
+                0,
+            )?,
             workers: self.number("relay.workers", "a number of threads, 0 for one per core", 0)?,
             alternates: self.list("relay.alternates", "an IP address and port such as 203.0.113.8:3478", |text| {
                 text.parse().ok()

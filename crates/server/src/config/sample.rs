@@ -95,7 +95,7 @@ pub(super) const KEYS: &[Key] = &[
         "relay.allocations_per_user",
         "CENTRALE_RELAY_ALLOCATIONS_PER_USER",
         "64",
-        "Allocations that one user may hold.",
+        "Allocations that one user may hold; 0 for no bound.",
     ),
     key(
         "relay.bytes_per_second",
@@ -104,6 +104,42 @@ pub(super) const KEYS: &[Key] = &[
         "Relayed bytes per second and user; 0 for no bound.",
     ),
     key("relay.bytes_per_day", "CENTRALE_RELAY_BYTES_PER_DAY", "0", "Relayed bytes per day and user; 0 for no bound."),
+    key(
+        "relay.allocations_per_source",
+        "CENTRALE_RELAY_ALLOCATIONS_PER_SOURCE",
+        "1024",
+        "Allocations that one address (of IPv6 a /64) may hold; 0 for no bound.",
+    ),
+    key(
+        "relay.bytes_per_second_per_source",
+        "CENTRALE_RELAY_BYTES_PER_SECOND_PER_SOURCE",
+        "0",
+        "Relayed bytes per second and address; 0 for no bound.",
+    ),
+    key(
+        "relay.bytes_per_day_per_source",
+        "CENTRALE_RELAY_BYTES_PER_DAY_PER_SOURCE",
+        "0",
+        "Relayed bytes per day and address; 0 for no bound.",
+    ),
+    key(
+        "relay.allocations_per_resource",
+        "CENTRALE_RELAY_ALLOCATIONS_PER_RESOURCE",
+        "0",
+        "Allocations that all users may hold together; 0 for no bound.",
+    ),
+    key(
+        "relay.bytes_per_second_per_resource",
+        "CENTRALE_RELAY_BYTES_PER_SECOND_PER_RESOURCE",
+        "0",
+        "Relayed bytes per second of all users together; 0 for no bound.",
+    ),
+    key(
+        "relay.bytes_per_day_per_resource",
+        "CENTRALE_RELAY_BYTES_PER_DAY_PER_RESOURCE",
+        "0",
+        "Relayed bytes per day of all users together; 0 for no bound.",
+    ),
     key("relay.workers", "CENTRALE_RELAY_WORKERS", "0", "Threads that relay; 0 for one per core."),
     key(
         "relay.alternates",
@@ -174,5 +210,45 @@ mod tests {
             .collect();
         let table: toml::Table = toml::from_str(&all).expect("TOML");
         assert!(table.contains_key("listen"));
+    }
+
+    #[test]
+    fn the_page_about_configuration_has_every_key_as_it_is() {
+        let page = include_str!("../../../../docs/operating/configuration.md");
+        for Key { key, env, sample, help } in KEYS {
+            let row = format!("| `{key}` | `{env}` | `{sample}` | {help} |");
+            assert!(page.lines().any(|line| line == row), "not in docs/operating/configuration.md:\n{row}");
+        }
+    }
+
+    /// The page for whoever has coturn.
+    const TURN_SERVER: &str = include_str!("../../../../docs/quickstarts/relay.md");
+
+    #[test]
+    fn the_ten_lines_for_just_a_turn_server_are_a_configuration() {
+        let text = TURN_SERVER.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a block");
+        assert_eq!(text.lines().count(), 10);
+        let path = std::env::temp_dir().join(format!("centrale-ten-lines-{}.toml", std::process::id()));
+        std::fs::write(&path, text).expect("written");
+        let config = crate::config::resolve(crate::config::Mode::Serve, Some(&path), Default::default(), |_| None);
+        let _ = std::fs::remove_file(&path);
+        let config = config.expect("a configuration");
+        assert!(config.cluster.roles.is_relay_alone());
+        assert!(config.relay.secret.is_some() && config.tls.is_some() && config.public.are_addresses_given);
+    }
+
+    #[test]
+    fn whatever_stands_for_an_option_of_coturn_is_a_key_of_ours() {
+        let table =
+            TURN_SERVER.split("## From coturn").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("a table");
+        let rows: Vec<_> = table.lines().filter(|line| line.starts_with("| `") || line.starts_with("| none")).collect();
+        assert!(rows.len() > 35, "a row for each option");
+        for row in rows {
+            let ours = row.split(" | ").nth(1).expect("three columns");
+            for key in ours.split('`').skip(1).step_by(2) {
+                let key = key.split(" = ").next().unwrap_or(key);
+                assert!(KEYS.iter().any(|known| known.key == key), "{key} is not a key: {row}");
+            }
+        }
     }
 }

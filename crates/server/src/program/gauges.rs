@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use centrale_exchange::usage;
-use centrale_relay::{Stats, Transport, Usage};
+use centrale_relay::{Fact, Stats, Transport};
 
 use crate::metrics::{self, Source};
 use crate::relay::RelayHandle;
@@ -27,8 +27,9 @@ const TRANSPORTS: [Transport; 3] = [Transport::Udp, Transport::Tcp, Transport::T
 const DIRECTIONS: [&str; 2] = ["sent", "received"];
 
 impl Meter {
-    /// Adds a measurement. From any thread.
-    pub(super) fn add(&self, usage: &Usage) {
+    /// Adds a measurement. From any thread. Refusals are in the machines' own counters.
+    pub(super) fn add(&self, fact: &Fact) {
+        let Fact::Relayed(usage) = fact else { return };
         let lane = &self.lanes[match usage.transport {
             Transport::Udp => 0,
             Transport::Tcp => 1,

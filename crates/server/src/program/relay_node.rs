@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use centrale_exchange::usage::Relayed;
+use centrale_exchange::usage::Told;
 use centrale_exchange::{Clock, Error, SystemClock};
-use centrale_relay::Usage;
+use centrale_relay::Fact;
 use http::{Method, Request, StatusCode};
 use serde_json::json;
 use tokio::sync::watch;
 
+use super::revocations::{self, Revocations};
 use super::spool::{self, Spool};
 use super::{StartError, bind, drain, files, gauges, local, outside, public_url, ready, relaying};
 use crate::config::Config;
@@ -48,15 +49,18 @@ pub(super) async fn run(config: Config) -> Result<(), StartError> {
     let meter = Arc::new(gauges::Meter::default());
     let sink = {
         let (meter, spool) = (meter.clone(), spool.clone());
-        move |usage: Usage| {
-            meter.add(&usage);
+        move |fact: Fact| {
+            meter.add(&fact);
             match &spool {
-                Some(spool) => spool.add(Relayed::from(&usage)),
-                None => log(&usage),
+                Some(spool) => spool.add(Told::from(&fact)),
+                None => log(&fact),
             }
         }
     };
     let relay = Arc::new(relaying::start(&config, &secret, &certified, &[https_address, metrics_address], sink)?);
+    // Also without a bus: who was deleted while there was one stays out.
+    let revocations = Revocations::open(relay.clone(), folder.path(), &*clock)
+        .map_err(|error| StartError(format!("data: revoked.jsonl: {error}.")))?;
     let runtime = files::Runtime::of_relay(&public_url, metrics_address, relay.addresses(), &folder.ca_file());
 
     let is_draining = Arc::new(AtomicBool::new(false));
@@ -83,9 +87,10 @@ pub(super) async fn run(config: Config) -> Result<(), StartError> {
     let (end, ended) = watch::channel(false);
     let serving = Serving { answering, open, tls: tls::https(&certified), adopt: Some(super::adopt(&relay)) };
     let accepting = tokio::spawn(listener::serve(https, serving, ended));
-    tokio::spawn(tls::keep_fresh(certified, origin, clock));
+    tokio::spawn(tls::keep_fresh(certified, origin, clock.clone()));
     if let (Some(spool), Some(bus)) = (&spool, &bus) {
         tokio::spawn(spool::keep(spool.clone(), bus.clone()));
+        tokio::spawn(revocations::keep_over_bus(bus.clone(), clock, revocations));
     }
 
     folder.write_runtime_alone(&runtime)?;
@@ -111,7 +116,15 @@ pub(super) async fn run(config: Config) -> Result<(), StartError> {
 }
 
 /// What was relayed, where nobody else keeps it. Who did is for those who look closely.
-fn log(usage: &Usage) {
+fn log(fact: &Fact) {
+    let usage = match fact {
+        Fact::Relayed(usage) => usage,
+        Fact::Refused(refused) => {
+            let (reason, times) = (refused.reason.as_str(), refused.times);
+            tracing::debug!(user = %refused.user, id = %refused.id, reason, times, "refused");
+            return;
+        }
+    };
     let (sent, received) = (usage.bytes_up, usage.bytes_down);
     let transport = centrale_exchange::usage::transport(usage.transport);
     tracing::debug!(user = %usage.user, id = %usage.id, sent, received, transport, "relayed");

@@ -1,23 +1,17 @@
-//! The relay as part of a node: its addresses, its usage, its revocations.
+//! The relay as part of a node: its addresses, its limits, its usage.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
-use std::time::Duration;
 
-use centrale_exchange::identity::{Revocation, watch_revocations};
 use centrale_exchange::usage::Ledger;
 use centrale_exchange::{Chance, Context, SystemChance};
-use centrale_model::{Identity, Private};
-use centrale_relay::{Limits, PeerRules, RelayAddress, Usage};
-use tokio::sync::broadcast::error::RecvError;
+use centrale_model::Private;
+use centrale_relay::{Cap, Fact, Limits, PeerRules, RelayAddress};
 
 use super::{StartError, in_use};
-use crate::config::{Config, Role};
+use crate::config::{self, Config, Role};
 use crate::relay::{self, RelayConfig, RelayHandle};
 use crate::tls::{self, Certified};
-
-/// How long a deleted user's relay credentials are refused: the longest life of one.
-const LONGEST_CREDENTIAL: Duration = Duration::from_secs(172_800 + 60);
 
 /// Opens the relay's sockets and starts its threads.
 pub(super) fn start(
@@ -25,7 +19,7 @@ pub(super) fn start(
     secret: &Private<String>,
     certified: &Arc<Certified>,
     listeners: &[SocketAddr],
-    sink: impl Fn(Usage) + Send + Sync + 'static,
+    sink: impl Fn(Fact) + Send + Sync + 'static,
 ) -> Result<RelayHandle, StartError> {
     let mut seed = [0; 32];
     let mut instance = [0; 8];
@@ -55,9 +49,9 @@ pub(super) fn start(
         listeners: listeners.to_vec(),
         peers: PeerRules { allowed: config.relay.allowed_peers.clone(), denied: config.relay.denied_peers.clone() },
         limits: Limits {
-            allocations_per_user: config.relay.allocations_per_user,
-            bytes_per_second: config.relay.bytes_per_second,
-            bytes_per_day: config.relay.bytes_per_day,
+            user: cap(&config.relay.user),
+            source: cap(&config.relay.source),
+            resource: cap(&config.relay.resource),
             ..Limits::default()
         },
         workers: if is_relay { config.relay.workers } else { 1 },
@@ -65,6 +59,11 @@ pub(super) fn start(
     };
     relay::start(settings, sink)
         .map_err(|error| StartError(in_use("listen.relay (or listen.relay_tls)", config.listen.relay, &error)))
+}
+
+fn cap(told: &config::Cap) -> Cap {
+    let config::Cap { allocations, bytes_per_second, bytes_per_day } = *told;
+    Cap { allocations, bytes_per_second, bytes_per_day }
 }
 
 /// Where to listen: as told, or, when told "everywhere", on each of the public addresses that this machine has, so that
@@ -98,22 +97,6 @@ fn bindable(ip: IpAddr) -> IpAddr {
         own if is_own(own) => own,
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
         IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
-    }
-}
-
-/// Ends the allocations of users who are deleted.
-pub(super) async fn keep_revoked(ctx: Context, relay: Arc<RelayHandle>) {
-    let mut revocations = watch_revocations(&ctx);
-    loop {
-        match revocations.recv().await {
-            Ok(Revocation::Deleted { user }) => {
-                let identity = Identity::user(ctx.resource, user).to_string();
-                relay.revoke_user(&identity, ctx.now().plus(LONGEST_CREDENTIAL));
-            }
-            Ok(Revocation::Tokens { .. } | Revocation::Key { .. }) => {}
-            Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "deleted users may go on relaying"),
-            Err(RecvError::Closed) => return,
-        }
     }
 }
 

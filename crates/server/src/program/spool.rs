@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use centrale_bus::Bus;
-use centrale_exchange::usage::{BATCH, Relayed, report};
+use centrale_exchange::usage::{BATCH, Told, report};
 
 use crate::metrics::{self, Source};
 
@@ -33,7 +33,7 @@ const ALL: u64 = 512 * 1024 * 1024;
 /// The files, and what waits to be put into them.
 pub(super) struct Spool {
     folder: PathBuf,
-    waiting: Mutex<VecDeque<Relayed>>,
+    waiting: Mutex<VecDeque<Told>>,
     files: Mutex<Files>,
     lost: AtomicU64,
     reported: AtomicU64,
@@ -71,7 +71,7 @@ impl Spool {
     }
 
     /// Adds a measurement. Quick, from any thread.
-    pub(super) fn add(&self, measured: Relayed) {
+    pub(super) fn add(&self, measured: Told) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.len() >= WAITING {
             waiting.pop_front();
@@ -192,7 +192,7 @@ impl Spool {
 }
 
 /// The whole lines of a file. One that a crash cut short is none.
-fn lines(text: &[u8]) -> Vec<Relayed> {
+fn lines(text: &[u8]) -> Vec<Told> {
     text.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
 }
 
@@ -251,6 +251,7 @@ mod tests {
 
     use bytes::Bytes;
     use centrale_bus::{Subject, open};
+    use centrale_exchange::usage::{Refused, Relayed};
 
     use super::*;
 
@@ -272,8 +273,8 @@ mod tests {
         }
     }
 
-    fn measured(part: u32) -> Relayed {
-        Relayed {
+    fn measured(part: u32) -> Told {
+        Told::Relayed(Relayed {
             id: format!("relay-1-1-{part}"),
             user: "8:acs:a_b".to_owned(),
             transport: "udp".to_owned(),
@@ -281,6 +282,12 @@ mod tests {
             received: 20,
             from: 1,
             to: 2,
+        })
+    }
+
+    fn id(told: &Told) -> String {
+        match told {
+            Told::Relayed(Relayed { id, .. }) | Told::Refused(Refused { id, .. }) => id.clone(),
         }
     }
 
@@ -316,8 +323,8 @@ mod tests {
             let mut heard: Vec<String> = Vec::new();
             while heard.len() < 4 {
                 let question = questions.next().await.expect("a batch");
-                let batch: Vec<Relayed> = serde_json::from_slice(&question.body).expect("a batch");
-                heard.extend(batch.into_iter().map(|measured| measured.id));
+                let batch: Vec<Told> = serde_json::from_slice(&question.body).expect("a batch");
+                heard.extend(batch.iter().map(id));
                 question.reply.send(Bytes::from_static(b"written")).expect("answered");
             }
             heard

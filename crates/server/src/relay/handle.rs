@@ -9,14 +9,15 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use centrale_model::{Time, Timestamp};
-use centrale_relay::{Config, Family, Stats, Usage};
+use centrale_relay::{Config, Fact, Family, Stats};
 
 use super::config::RelayConfig;
 use super::listen;
-use super::worker::{Sockets, Worker};
+use super::ready::Waker;
+use super::worker::{Sockets, Terms, Worker};
 
-/// Takes usage records. Called on a worker's thread: it must not wait. Push into a bounded channel and count what does not fit.
-pub(super) type UsageSink = Arc<dyn Fn(Usage) + Send + Sync>;
+/// Takes usage records and refusals. Called on a worker's thread: it must not wait. Push into a bounded channel and count what does not fit.
+pub(super) type UsageSink = Arc<dyn Fn(Fact) + Send + Sync>;
 
 /// The certificate in use; a lock that is taken once per TLS connection.
 pub(super) type TlsConfig = Arc<Mutex<Option<Arc<rustls::ServerConfig>>>>;
@@ -90,7 +91,7 @@ pub(super) enum Command {
 #[derive(Clone)]
 pub(super) struct Reins {
     commands: Sender<Command>,
-    waker: Arc<mio::Waker>,
+    waker: Arc<Waker>,
 }
 
 impl Reins {
@@ -114,15 +115,17 @@ pub(crate) struct RelayHandle {
 
 /// Opens every socket and starts the workers.
 ///
-/// - `sink`: takes usage records; called on the workers' threads, so it must not wait.
+/// - `sink`: takes usage records and refusals; called on the workers' threads, so it must not wait.
 ///
 /// # Errors
 /// Whatever kept a socket from opening.
-pub(crate) fn start(config: RelayConfig, sink: impl Fn(Usage) + Send + Sync + 'static) -> io::Result<RelayHandle> {
+pub(crate) fn start(config: RelayConfig, sink: impl Fn(Fact) + Send + Sync + 'static) -> io::Result<RelayHandle> {
     let count = match config.workers {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         workers => workers,
     };
+    // A quarter for second sockets: what an allocation cannot do without comes first.
+    let most_paired = usize::try_from(listen::raise_descriptors() / 4).unwrap_or(usize::MAX);
     let tls: TlsConfig = Arc::new(Mutex::new(config.tls_config.clone()));
     let mut addresses = RelayAddresses { udp: config.udp.clone(), tcp: config.tcp.clone(), tls: config.tls.clone() };
     if config.tls_config.is_none() {
@@ -170,7 +173,8 @@ pub(crate) fn start(config: RelayConfig, sink: impl Fn(Usage) + Send + Sync + 's
             open: config.open,
         };
         let (commands, inbox) = channel();
-        let mut worker = Worker::new(machine, sockets, config.streams.clone(), tls.clone(), inbox, sink.clone(), zero)?;
+        let terms = Terms { streams: config.streams.clone(), tls: tls.clone(), most_paired: most_paired / count };
+        let mut worker = Worker::new(machine, sockets, terms, inbox, sink.clone(), zero)?;
         reins.push(Reins { commands, waker: worker.waker() });
         let thread = std::thread::Builder::new().name(format!("relay-{number}")).spawn(move || worker.run())?;
         threads.push(thread);

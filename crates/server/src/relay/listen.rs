@@ -39,6 +39,23 @@ pub(super) fn relayed(address: SocketAddr) -> io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
+/// A second socket at a relayed address, for what one peer sends there. The first must allow it for this moment.
+pub(super) fn paired(address: SocketAddr, peer: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = socket(address, Type::DGRAM, Protocol::UDP)?;
+    socket.set_reuse_port(true)?;
+    socket.bind(&SockAddr::from(address))?;
+    socket.connect(&SockAddr::from(peer))?;
+    Ok(socket.into())
+}
+
+/// Raises the number of descriptors this process may have as far as it is allowed to; gives the number.
+pub(super) fn raise_descriptors() -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    if raised.is_ok() { maximum } else { current }.unwrap_or(u64::MAX)
+}
+
 fn socket(address: SocketAddr, kind: Type, protocol: Protocol) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), kind.nonblocking().cloexec(), Some(protocol))?;
     if address.is_ipv6() {

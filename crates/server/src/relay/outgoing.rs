@@ -1,18 +1,17 @@
-//! Datagrams on their way out: at most one destination waits, so that a run to it can leave as one send.
+//! Datagrams on their way out.
 //!
 //! ```text
-//!   verdict ─▶ same destination as what waits?
-//!                 yes: both into the run (copied; a run of ten costs one trip through the kernel instead of ten)
-//!                 no:  send what waits, let this one wait in the buffer it arrived in
-//!   end of the batch ─▶ send what waits
+//!   one datagram  ─▶ its head is written in front of it, where it was received ─▶ send
+//!   a run of them ─▶ consecutive ones for the same end are gathered, heads and payloads where they lie ─▶ one segmented send
 //! ```
+//!
+//! Nothing is copied but heads. Nothing waits longer than what was received in one call.
 
-use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::io::{self, IoSlice};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::ops::Range;
 
-use mio::net::UdpSocket;
-use quinn_udp::{Transmit, UdpSocketState};
+use super::udp;
 
 /// The longest run, in bytes: what one UDP send may carry.
 const LONGEST_RUN: usize = 60_000;
@@ -21,6 +20,8 @@ const MOST_SEGMENTS: usize = 60;
 /// The largest datagram of a run, in bytes: what fits an Ethernet frame over IPv6. The kernel refuses a run as a whole when
 /// its datagrams are larger than the path's share.
 const LARGEST_SEGMENT: usize = 1_452;
+/// The longest head: that of a Data indication.
+const LONGEST_HEAD: usize = centrale_relay::Head::MOST;
 
 /// A socket, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,31 +47,48 @@ pub(super) struct Parcel<'a> {
     pub(super) payload: Range<usize>,
 }
 
-/// What waits.
-enum Waiting {
-    Nothing,
-    /// One datagram, head and all, still where it was received.
-    Single(Destination, Range<usize>),
-    /// Datagrams in `run`, all of `segment` bytes but perhaps the last, which then closes the run.
-    Run {
-        to: Destination,
-        segment: usize,
-        count: usize,
-        is_closed: bool,
-    },
+/// The way to an end.
+pub(super) struct Path<'a> {
+    pub(super) socket: &'a UdpSocket,
+    pub(super) is_connected: bool,
 }
 
 /// Where the sockets are.
 pub(super) trait Sockets {
-    /// The socket with this number, if it is still open.
-    fn socket(&self, via: Via) -> Option<&UdpSocket>;
+    /// The way to go, if it is still open.
+    fn path(&self, to: &Destination) -> Option<Path<'_>>;
+}
+
+/// One datagram of a run.
+#[derive(Clone)]
+struct Part {
+    head: [u8; LONGEST_HEAD],
+    head_length: u8,
+    padding: u8,
+    payload: Range<usize>,
+}
+
+impl Part {
+    fn length(&self) -> usize {
+        usize::from(self.head_length) + self.payload.len() + usize::from(self.padding)
+    }
+
+    fn slices<'a>(&'a self, buffer: &'a [u8]) -> [&'a [u8]; 3] {
+        let head = &self.head[..usize::from(self.head_length)];
+        [head, &buffer[self.payload.clone()], &[0; 3][..usize::from(self.padding)]]
+    }
 }
 
 /// The way out.
+#[derive(Default)]
 pub(super) struct Outgoing {
-    waiting: Waiting,
-    run: Vec<u8>,
-    segmenter: UdpSocketState,
+    /// Datagrams that wait for more of their kind.
+    parts: Vec<Part>,
+    to: Option<Destination>,
+    /// Bytes in `parts`.
+    length: usize,
+    /// The kernel refused a run; one by one until [`Outgoing::forgive`].
+    are_runs_refused: bool,
     /// Datagrams that the kernel would not take.
     pub(super) failed: u64,
     /// Sends that carried more than one datagram.
@@ -78,124 +96,109 @@ pub(super) struct Outgoing {
 }
 
 impl Outgoing {
-    /// - `probe`: a UDP socket that is not used for anything else; it is asked what this kernel can do.
-    pub(super) fn new(probe: &UdpSocket) -> io::Result<Outgoing> {
-        let segmenter = UdpSocketState::new(probe.into())?;
-        Ok(Outgoing { waiting: Waiting::Nothing, run: Vec::with_capacity(65_536), segmenter, failed: 0, runs: 0 })
+    /// Sends a datagram that came alone. There is room for the head in front of the payload.
+    #[inline]
+    pub(super) fn send_parcel(
+        &mut self,
+        to: &Destination,
+        parcel: &Parcel<'_>,
+        buffer: &mut [u8],
+        sockets: &impl Sockets,
+    ) {
+        let start = parcel.payload.start - parcel.head.len();
+        let end = parcel.payload.end + parcel.padding;
+        buffer[start..parcel.payload.start].copy_from_slice(parcel.head);
+        buffer[parcel.payload.end..end].fill(0);
+        self.send(to, &buffer[start..end], sockets);
     }
 
-    /// Takes a datagram. Call [`Outgoing::flush`] before the buffer is used for anything else.
-    pub(super) fn push(&mut self, to: Destination, parcel: Parcel<'_>, buffer: &mut [u8], sockets: &impl Sockets) {
+    /// Takes a datagram of a run. Call [`Outgoing::flush`] before the buffer is used for anything else.
+    pub(super) fn push(&mut self, to: Destination, parcel: &Parcel<'_>, buffer: &[u8], sockets: &impl Sockets) {
         let length = parcel.head.len() + parcel.payload.len() + parcel.padding;
-        if self.joins(to, length) {
-            self.append(to, &parcel, length, buffer);
-            return;
+        if !self.joins(&to, length) {
+            self.flush(buffer, sockets);
+            self.to = Some(to);
         }
-        self.flush(buffer, sockets);
-        if parcel.padding > 0 || parcel.payload.start < parcel.head.len() {
-            // Padding may not overwrite the datagram behind.
-            self.run.clear();
-            self.waiting = Waiting::Run { to, segment: length, count: 0, is_closed: false };
-            self.append(to, &parcel, length, buffer);
-            return;
-        }
-        // What lay in front has left, so the head may stand there.
-        let start = parcel.payload.start - parcel.head.len();
-        buffer[start..parcel.payload.start].copy_from_slice(parcel.head);
-        self.waiting = Waiting::Single(to, start..parcel.payload.end);
+        let mut head = [0; LONGEST_HEAD];
+        head[..parcel.head.len()].copy_from_slice(parcel.head);
+        self.length += length;
+        self.parts.push(Part {
+            head,
+            head_length: parcel.head.len() as u8,
+            padding: parcel.padding as u8,
+            payload: parcel.payload.clone(),
+        });
     }
 
     /// Sends what waits.
     pub(super) fn flush(&mut self, buffer: &[u8], sockets: &impl Sockets) {
-        match core::mem::replace(&mut self.waiting, Waiting::Nothing) {
-            Waiting::Nothing => {}
-            Waiting::Single(to, range) => self.send(to, &buffer[range], sockets),
-            Waiting::Run { to, segment, count, .. } => {
-                let run = core::mem::take(&mut self.run);
-                self.send_run(to, &run, segment, count, sockets);
-                self.run = run;
+        let Some(to) = self.to.take() else { return };
+        let parts = std::mem::take(&mut self.parts);
+        if self.are_runs_refused || parts.len() == 1 || !self.send_run(&to, &parts, buffer, sockets) {
+            for part in &parts {
+                self.send(&to, &part.slices(buffer).concat(), sockets);
             }
         }
+        self.parts = parts;
+        self.parts.clear();
+        self.length = 0;
     }
 
     /// Sends one datagram at once.
-    pub(super) fn send(&mut self, to: Destination, bytes: &[u8], sockets: &impl Sockets) {
-        let Some(socket) = sockets.socket(to.via) else { return };
-        let outcome = match to.source {
-            None => socket.send_to(bytes, to.to).map(|_| ()),
-            Some(_) => {
-                let transmit =
-                    Transmit { destination: to.to, ecn: None, contents: bytes, segment_size: None, src_ip: to.source };
-                self.segmenter.try_send(socket.into(), &transmit)
-            }
+    #[inline]
+    pub(super) fn send(&mut self, to: &Destination, bytes: &[u8], sockets: &impl Sockets) {
+        let Some(path) = sockets.path(to) else { return };
+        let send = || match to.source {
+            None => udp::send(path.socket, bytes, (!path.is_connected).then_some(to.to)),
+            Some(source) => udp::send_from(path.socket, &[IoSlice::new(bytes)], to.to, source),
         };
+        let mut outcome = send();
+        if path.is_connected && outcome.as_ref().is_err_and(is_about_an_earlier_one) {
+            outcome = send();
+        }
         if let Err(error) = outcome {
             self.fail(&error, 1);
         }
     }
 
-    fn joins(&self, next: Destination, length: usize) -> bool {
-        match &self.waiting {
-            Waiting::Nothing => false,
-            Waiting::Single(to, range) => *to == next && length <= range.len() && range.len() <= LARGEST_SEGMENT,
-            Waiting::Run { to, segment, count, is_closed } => {
-                *to == next
-                    && !is_closed
-                    && length <= *segment
-                    && *segment <= LARGEST_SEGMENT
-                    && *count < MOST_SEGMENTS
-                    && self.run.len() + length <= LONGEST_RUN
-            }
-        }
+    fn joins(&self, next: &Destination, length: usize) -> bool {
+        let (Some(to), [first, ..], [.., last]) = (&self.to, &self.parts[..], &self.parts[..]) else { return false };
+        let segment = first.length();
+        to == next
+            && next.source.is_none()
+            && last.length() == segment
+            && length <= segment
+            && segment <= LARGEST_SEGMENT
+            && self.parts.len() < MOST_SEGMENTS
+            && self.length + length <= LONGEST_RUN
     }
 
-    /// Adds to the run; a single datagram that waits becomes the run's first.
-    fn append(&mut self, next: Destination, parcel: &Parcel<'_>, length: usize, buffer: &[u8]) {
-        let (segment, count) = match &self.waiting {
-            Waiting::Nothing => (length, 0),
-            Waiting::Single(_, range) => {
-                self.run.clear();
-                self.run.extend_from_slice(&buffer[range.clone()]);
-                (range.len(), 1)
-            }
-            Waiting::Run { segment, count, .. } => (*segment, *count),
-        };
-        self.run.extend_from_slice(parcel.head);
-        self.run.extend_from_slice(&buffer[parcel.payload.clone()]);
-        self.run.resize(self.run.len() + parcel.padding, 0);
-        self.waiting = Waiting::Run { to: next, segment, count: count + 1, is_closed: length < segment };
-    }
-
-    fn send_run(&mut self, to: Destination, run: &[u8], segment: usize, count: usize, sockets: &impl Sockets) {
-        let Some(socket) = sockets.socket(to.via) else { return };
-        if count == 1 {
-            self.send(to, run, sockets);
-            return;
+    /// Sends a run; says no when it must go one by one.
+    fn send_run(&mut self, to: &Destination, parts: &[Part], buffer: &[u8], sockets: &impl Sockets) -> bool {
+        let Some(path) = sockets.path(to) else { return true };
+        let mut slices = [IoSlice::new(&[]); MOST_SEGMENTS * 3];
+        let mut count = 0;
+        for slice in parts.iter().flat_map(|part| part.slices(buffer)).filter(|slice| !slice.is_empty()) {
+            slices[count] = IoSlice::new(slice);
+            count += 1;
         }
-        if self.segmenter.max_gso_segments() >= count {
-            let transmit = Transmit {
-                destination: to.to,
-                ecn: None,
-                contents: run,
-                segment_size: Some(segment),
-                src_ip: to.source,
-            };
-            match self.segmenter.try_send(socket.into(), &transmit) {
-                Ok(()) => {
-                    self.runs += 1;
-                    return;
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.fail(&error, count as u64);
-                    return;
-                }
-                // A path or a device that takes no runs: one by one.
-                Err(_) => {}
+        let segment = parts[0].length() as u16;
+        let target = (!path.is_connected).then_some(to.to);
+        let send = || udp::send_run(path.socket, &slices[..count], segment, target);
+        let mut outcome = send();
+        if path.is_connected && outcome.as_ref().is_err_and(is_about_an_earlier_one) {
+            outcome = send();
+        }
+        match outcome {
+            Ok(()) => self.runs += 1,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.fail(&error, parts.len() as u64),
+            // A path or a device that takes no runs.
+            Err(_) => {
+                self.are_runs_refused = true;
+                return false;
             }
         }
-        for datagram in run.chunks(segment) {
-            self.send(to, datagram, sockets);
-        }
+        true
     }
 
     /// A datagram that cannot leave is lost, as datagrams are.
@@ -207,11 +210,13 @@ impl Outgoing {
     }
 
     /// Tries runs again after the kernel refused one: it may have been a single odd path.
-    pub(super) fn forgive(&mut self, probe: &UdpSocket) {
-        if self.segmenter.max_gso_segments() == 1
-            && let Ok(fresh) = UdpSocketState::new(probe.into())
-        {
-            self.segmenter = fresh;
-        }
+    pub(super) fn forgive(&mut self) {
+        self.are_runs_refused = false;
     }
+}
+
+/// A connected socket reports on a send what became of the one before: the peer's port was closed, say.
+fn is_about_an_earlier_one(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable)
 }

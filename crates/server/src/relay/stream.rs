@@ -1,12 +1,11 @@
 //! One TCP or TLS client: bytes in, messages out, messages in, bytes out. Bounded both ways.
 
 use std::io::{self, Read, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, TcpStream};
 
 use centrale_model::Time;
 use centrale_relay::ClientAddr;
 use centrale_relay::stun::{Frame, frame};
-use mio::net::TcpStream;
 use rustls::ServerConnection;
 
 /// Bytes read from the socket at a time; also the most that one connection gets before others have their turn.

@@ -8,7 +8,7 @@ use centrale_server::command::Caller;
 
 use crate::common::Folder;
 use crate::metering::{USER, total, usage};
-use crate::turn::{Client, Line, echo};
+use crate::turn::{Client, Line, code, echo};
 use crate::{Running, SECRET, free_port, number, until};
 
 struct Nats(Child, String);
@@ -115,4 +115,91 @@ fn usage_of_a_relay_reaches_the_exchange_once_whatever_ends_in_between() {
         hosts.insert(ice["iceServers"][0]["urls"][0].as_str().expect("an address").to_owned());
     }
     assert_eq!(hosts.len(), 2, "identities are spread over the relays: {hosts:?}");
+}
+
+/// A new user of an exchange.
+fn user(caller: &Caller) -> String {
+    let made = caller.call("POST", "/identities?api-version=2023-10-01", b"{}").expect("an answer");
+    made.good().expect("a user")["identity"]["id"].as_str().expect("an id").to_owned()
+}
+
+fn delete(caller: &Caller, user: &str) {
+    let path = format!("/identities/{user}?api-version=2023-10-01");
+    caller.call("DELETE", &path, b"").expect("an answer").good().expect("deleted");
+}
+
+/// What an Allocate with a credential of the user is answered.
+fn answer(node: &Running, user: &str) -> u16 {
+    let mut client = Client::meet(Line::udp(node.runtime().relay.udp[0]), SECRET, user);
+    let code = code(&client.try_allocate());
+    if code == 0 {
+        client.try_leave();
+    }
+    code
+}
+
+#[test]
+fn a_deleted_user_is_put_out_of_every_relay_whoever_was_away() {
+    let port = free_port();
+    let address = format!("nats://127.0.0.1:{port}");
+    let bus = [("CENTRALE_CLUSTER_BUS", address.as_str())];
+    let nats = Nats::on(port);
+    std::thread::sleep(Duration::from_millis(500));
+    let keys = [bus[0], ("CENTRALE_RELAY_SECRET", SECRET)];
+    let exchange = Running::serve(Folder::new(), &keys);
+    let caller = Caller::find(exchange.folder.path()).expect("a running exchange");
+    let relay = Running::relay(Folder::new(), &bus);
+    let [here, away, last, kept] = [(); 4].map(|()| user(&caller));
+
+    // A relay that listens, and the exchange's own: at once, allocations that live included.
+    let peer = echo();
+    let mut speakers = [&relay, &exchange].map(|node| {
+        let mut client = Client::meet(Line::tcp(node.runtime().relay.tcp[0]), SECRET, &here);
+        client.allocate();
+        client.bind(0x4000, peer);
+        client.say(0x4000, b"before");
+        assert_eq!(client.hear().expect("an echo"), b"before");
+        client
+    });
+    delete(&caller, &here);
+    for client in &mut speakers {
+        // The connection is closed; a read says so before its patience of three seconds is over.
+        let told = std::time::Instant::now();
+        assert!(client.hear().is_err());
+        assert!(told.elapsed() < Duration::from_millis(2_500), "not by patience");
+    }
+    for node in [&relay, &exchange] {
+        assert_eq!(answer(node, &here), 401);
+        assert_eq!(answer(node, &kept), 0, "others go on");
+    }
+    assert_eq!(number(&relay.metrics(), "centrale_relay_refusals_total{reason=\"revoked\"}"), Some(1));
+
+    // Somebody is deleted while the relay is away, and another while the exchange restarts.
+    let folder = relay.kill();
+    delete(&caller, &away);
+    let exchange = Running::serve(exchange.kill(), &keys);
+    until("the exchange remembers", Duration::from_secs(5), || {
+        answer(&exchange, &here) == 401 && answer(&exchange, &away) == 401
+    });
+    let relay = Running::relay(folder, &bus);
+    assert_eq!(answer(&relay, &here), 401, "known from before, at its first moment");
+    until("the relay hears what it missed", Duration::from_secs(15), || answer(&relay, &away) == 401);
+
+    // Nobody is there to ask: what was known is kept.
+    let folder = relay.kill();
+    drop(nats);
+    let relay = Running::relay(folder, &bus);
+    for user in [&here, &away] {
+        assert_eq!(answer(&relay, user), 401);
+    }
+    assert_eq!(answer(&relay, &last), 0);
+
+    // The bus comes back, and with it what happened meanwhile.
+    let caller = Caller::find(exchange.folder.path()).expect("a running exchange");
+    delete(&caller, &last);
+    assert_eq!(answer(&exchange, &last), 401);
+    let _nats = Nats::on(port);
+    until("the relay hears it when the bus is back", Duration::from_secs(40), || answer(&relay, &last) == 401);
+    assert_eq!(answer(&relay, &kept), 0);
+    assert!(!relay.log().contains(&here), "{}", relay.log());
 }

@@ -6,6 +6,7 @@ mod common;
 
 mod acme;
 mod alone;
+mod caps;
 mod certificates;
 mod drain;
 mod metering;

@@ -94,9 +94,7 @@ impl Client {
         let user = Credential::mint(secret.as_bytes(), user, now, Duration::from_secs(3600));
         let key = LongTermKey::md5(b"", b"", b"");
         let mut client = Client { line, user, key, realm: Vec::new(), nonce: Vec::new(), next: 0 };
-        let bare = Writer::new(Class::Request, Method::ALLOCATE, client.transaction()).finish();
-        client.line.send(&bare);
-        let answer = client.line.receive().expect("a challenge");
+        let answer = knock(&mut client.line);
         assert_eq!(code(&answer), 401);
         client.learn(&answer);
         client
@@ -150,7 +148,11 @@ impl Client {
 
     /// Ends the allocation.
     pub fn leave(&mut self) {
-        assert_eq!(code(&self.ask(Method::REFRESH, |w| w.number(attribute::LIFETIME, 0))), 0);
+        assert_eq!(code(&self.try_leave()), 0);
+    }
+
+    pub fn try_leave(&mut self) -> Vec<u8> {
+        self.ask(Method::REFRESH, |w| w.number(attribute::LIFETIME, 0))
     }
 
     pub fn say(&mut self, channel: u16, data: &[u8]) {
@@ -170,6 +172,12 @@ impl Client {
             }
         }
     }
+}
+
+/// What a stranger who wants an allocation is answered.
+pub fn knock(line: &mut Line) -> Vec<u8> {
+    line.send(&Writer::new(Class::Request, Method::ALLOCATE, TransactionId(*b"a stranger's")).finish());
+    line.receive().expect("an answer")
 }
 
 /// A peer that sends back what it gets.

@@ -165,6 +165,13 @@ function uptime(seconds: number): string {
   return days > 0 ? `${days} d ${Math.floor(seconds / 3600) % 24} h` : clock(seconds);
 }
 
+/** A call in a cell: the beginning of its id, which leads to its story. */
+function callLink(callId: string | undefined): HTMLElement {
+  return callId
+    ? make('a', { href: `#console/${callId}`, title: callId, 'aria-label': `Explain the call ${callId}` }, callId.slice(0, 8))
+    : make('span', {}, '–');
+}
+
 /** A person in a cell: a name that can be told apart, and the id for those who need it. */
 export function person(rawId: string | undefined): HTMLElement {
   return make('span', { title: rawId ?? '' }, rawId?.startsWith('8:acs:') ? nameOf(rawId) : (rawId ?? '–'));
@@ -264,12 +271,13 @@ function usageView(usage: Usage): HTMLElement[] {
   if (records.length === 0) {
     return [make('p', { class: 'empty' }, 'Nothing was used yet. STUN is free and never appears here.')];
   }
-  return [make('div', { class: 'figures' }, ...totals), usageTable(records)];
+  return [make('div', { class: 'figures' }, ...totals), usageTable(records, true)];
 }
 
-export function usageTable(records: UsageRecord[]): HTMLElement {
+/** - `withCalls`: whether each line says which call it is of, and leads to its story. */
+export function usageTable(records: UsageRecord[], withCalls = false): HTMLElement {
   return table(
-    ['When', 'What', 'Who', 'How', '#Quantity'],
+    ['When', 'What', 'Who', ...(withCalls ? ['Call'] : []), 'How', '#Quantity'],
     records.map((record) =>
       make(
         'tr',
@@ -277,6 +285,7 @@ export function usageTable(records: UsageRecord[]): HTMLElement {
         make('td', {}, when(record.ended ?? record.started)),
         make('td', {}, KINDS[record.kind ?? ''] ?? record.kind),
         make('td', {}, person(record.identity)),
+        withCalls && make('td', {}, callLink(record.callId)),
         make('td', {}, [record.transport, record.direction].filter(Boolean).join(', ') || '–'),
         make('td', { class: 'number' }, quantity(record.unit, record.quantity)),
       ),
