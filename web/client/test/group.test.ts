@@ -163,6 +163,18 @@ test('people come, mute, speak, share and go', async () => {
   assert.equal(eve.callEndReason?.subCode, 5300);
 });
 
+test('who spoke before the exchange told of them speaks, and nobody does while one holds', async () => {
+  const { call, tell, media } = await joined();
+  media.say({ type: 'speakers', dominant: ['p-eve'], speaking: ['p-eve', 'p-bob'] });
+  tell({ type: 'participant', participant: person('eve') });
+  assert.deepEqual(call.remoteParticipants.map(({ isSpeaking }) => isSpeaking), [true, true]);
+  await call.hold();
+  assert.deepEqual(call.remoteParticipants.map(({ isSpeaking }) => isSpeaking), [false, false]);
+  await call.resume();
+  tell({ type: 'participant', participant: person('eve', { sending: { ...quiet, muted: true } }) });
+  assert.deepEqual(call.remoteParticipants.map(({ isSpeaking }) => isSpeaking), [true, false]);
+});
+
 test('a hold in a group is everybody’s own affair', async () => {
   const { call, tell, world } = await joined();
   tell({ type: 'participant', participant: person('bob', { state: 'Hold' }) });

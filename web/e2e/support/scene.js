@@ -93,8 +93,8 @@ export async function crowd(t, network, faces, { exchange: options, starts = {} 
   });
   const people = {};
   for (const [index, space] of spaces.entries()) {
-    const isFirefox = starts[space] === firefox;
-    people[faces[space]] = await Person.join(browsers[index], exchange, faces[space], { fresh: !isFirefox, faceless: isFirefox });
+    const isChromium = (starts[space] ?? chromium) === chromium;
+    people[faces[space]] = await Person.join(browsers[index], exchange, faces[space], { fresh: isChromium, faceless: !isChromium });
   }
   return { net, exchange, ...people };
 }

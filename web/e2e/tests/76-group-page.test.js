@@ -107,7 +107,7 @@ test('three meet by a link, one of them on a phone: pictures, speakers, people, 
   await until(alice, () => document.querySelector('#people-list .bars[data-quality=good], #people-list .bars[data-quality=poor], #people-list .bars[data-quality=bad]'));
   await picture(alice, 'laptop-group-people');
   await press(bob, '#hand');
-  await visible(alice, '.tile .tile-hand');
+  await visible(alice, '.tile .tile-hand:not([hidden])');
   await press(alice, '#mute-all');
   await until(bob, () => document.getElementById('mic').hasAttribute('data-off'));
 

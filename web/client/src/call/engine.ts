@@ -154,7 +154,11 @@ export abstract class CallEngine {
     this.hearing = new Hearing(host.devices, (added) => this.emitter.emit('remoteAudioStreamsUpdated', { added, removed: [] }));
     this.roster = new Roster({
       changed: (change) => this.emitter.emit('remoteParticipantsUpdated', change),
-      updated: () => this.room.changed('people'),
+      updated: () => {
+        // Who speaks is told when it changes, which may be before somebody is in the list, or unmutes.
+        this.speaks();
+        this.room.changed('people');
+      },
       shown: () => this.sessions.wished(),
       mute: (participants) => this.muteOthers(participants),
     });
@@ -612,6 +616,7 @@ export abstract class CallEngine {
     const isAllowed = this.machine.isMediaAllowed;
     this.own.media.allow(isAllowed);
     this.hearing.allow(isAllowed);
+    this.speaks();
     this.tellReceive();
     if (this.shownState !== this.machine.state) {
       this.shownState = this.machine.state;
@@ -628,7 +633,8 @@ export abstract class CallEngine {
     const voices = conference ? conference.voices : [peer?.transceiver('audio')?.receiver];
     this.hearing.setTracks(voices.flatMap((receiver) => receiver?.track ?? []));
     this.stopSpeakers();
-    this.stopSpeakers = conference?.on('speakers', ({ speaking }) => this.roster.setSpeaking(speaking)) ?? (() => {});
+    this.stopSpeakers = conference?.on('speakers', () => this.speaks()) ?? (() => {});
+    this.speaks();
     this.room.attach(conference);
     this.door.peerChanged(peer);
     this.tellReceive();
@@ -651,6 +657,13 @@ export abstract class CallEngine {
   private ownChanged(own: Participant): void {
     if (this.room.setOwn(own)) {
       this.emitter.emit('roleChanged');
+    }
+  }
+
+  private speaks(): void {
+    const { conference } = this.sessions;
+    if (conference) {
+      this.roster.setSpeaking(this.machine.isMediaAllowed ? conference.speakers.speaking : []);
     }
   }
 
