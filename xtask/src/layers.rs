@@ -20,7 +20,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("exchange", &["model", "wire", "calls", "sip", "media", "relay", "store", "bus"]),
     ("server", &["exchange", "wire", "model", "relay", "sip", "media", "store", "bus"]),
     ("client", &["model", "wire", "media", "relay", "stun", "codec"]),
-    ("sim", &["model", "wire", "calls", "sip", "media", "relay", "stun", "store", "bus", "exchange", "client", "codec"]),
+    (
+        "sim",
+        &["model", "wire", "calls", "sip", "media", "relay", "stun", "store", "bus", "exchange", "client", "codec"],
+    ),
 ];
 
 pub(crate) fn check(root: &Path) -> Vec<Finding> {

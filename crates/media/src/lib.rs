@@ -25,9 +25,9 @@ mod bandwidth;
 mod command;
 mod conference;
 mod dtls;
-mod ice;
 mod echo;
 mod forward;
+mod ice;
 mod index;
 mod mixing;
 mod outbox;
@@ -39,9 +39,7 @@ mod slots;
 mod speakers;
 mod timers;
 
-pub use command::{
-    Command, ConferenceId, Event, Mode, RefusedBecause, Rights, Source, Summary, Want,
-};
+pub use command::{Command, ConferenceId, Event, Mode, RefusedBecause, Rights, Source, Summary, Want};
 pub use mixing::Job;
 pub use sfu::{Settings, Sfu, Stats, Why};
 

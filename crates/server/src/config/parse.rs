@@ -10,8 +10,8 @@ use centrale_relay::Network;
 
 use super::sample::KEYS;
 use super::{
-    Acme, Cap, Certificate, Cluster, Config, ConfigError, Given, Listen, LogFormat, Media, Mode, Public, Relay, RelayServer,
-    Role, Roles, Vantage, file,
+    Acme, Cap, Certificate, Cluster, Config, ConfigError, Given, Listen, LogFormat, Media, Mode, Public, Relay,
+    RelayServer, Role, Roles, Vantage, file,
 };
 
 /// Reads the configuration: `options` by dotted key beat the environment, which beats the file.
