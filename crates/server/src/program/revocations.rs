@@ -74,8 +74,8 @@ impl Revocations {
         let now = clock.now();
         for line in text.lines() {
             match serde_json::from_str::<Revoked>(line) {
-                Ok(revoked) if revoked.until() > now => {
-                    revocations.take(revoked);
+                Ok(revoked) if revoked.until() > now && revocations.note(&revoked) => {
+                    revocations.relay.revoke_user(&revoked.user, revoked.until());
                 }
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "a line of revoked.jsonl cannot be read"),
@@ -96,18 +96,28 @@ impl Revocations {
             let page = whom.ask(&since).await?;
             let Some(last) = page.last() else { break };
             since = Since { from: last.deleted, after: last.id.to_string() };
-            for revoked in page {
-                is_changed |= revoked.until() > now && self.take(revoked);
+            let fresh: Vec<Revoked> =
+                page.into_iter().filter(|revoked| revoked.until() > now && self.note(revoked)).collect();
+            is_changed |= !fresh.is_empty();
+            // First the file, then the relay: whoever was refused once stays refused, also after a crash at this moment.
+            self.keep(is_changed);
+            is_changed = false;
+            for revoked in &fresh {
+                self.relay.revoke_user(&revoked.user, revoked.until());
             }
         }
-        if is_changed && let Err(error) = self.write() {
-            tracing::warn!(%error, "deleted users are refused until the next start only");
-        }
+        self.keep(is_changed);
         Ok(())
     }
 
-    /// Refuses somebody; gives whether that is new.
-    fn take(&mut self, revoked: Revoked) -> bool {
+    fn keep(&self, is_changed: bool) {
+        if is_changed && let Err(error) = self.write() {
+            tracing::warn!(%error, "deleted users are refused until the next start only");
+        }
+    }
+
+    /// Remembers somebody; gives whether that is new.
+    fn note(&mut self, revoked: &Revoked) -> bool {
         if self.known.contains_key(&revoked.user) {
             return false;
         }
@@ -115,9 +125,8 @@ impl Revocations {
             tracing::error!(MOST, "so many users were deleted in two days that not all are refused by the relay");
             return false;
         }
-        self.relay.revoke_user(&revoked.user, revoked.until());
         self.latest = self.latest.max(revoked.deleted);
-        self.known.insert(revoked.user.clone(), revoked);
+        self.known.insert(revoked.user.clone(), revoked.clone());
         true
     }
 
