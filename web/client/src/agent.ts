@@ -277,8 +277,10 @@ export class LiveAgent implements CallAgent, CallHost {
     own.forEach((event) => call.told(event));
   }
 
+  /** What somebody wished in the moment of a reload shall count: small signals go on when the page is left. */
   post(callId: string, request: SendSignals): Promise<unknown> {
-    return this.rest.request('POST', `/client/calls/${callId}/:signal`, request);
+    const isSmall = !request.signals.some(({ type }) => type === 'describe' || type === 'accept' || type === 'media' || type === 'candidates');
+    return this.rest.request('POST', `/client/calls/${callId}/:signal`, request, isSmall ? { keepalive: true } : {});
   }
 
   holdOthers(call: CallEngine): void {

@@ -324,6 +324,7 @@ test('a call between two becomes a group call when somebody is added, and its ob
   await world.pass(100);
   assert.equal(camera.currentTrack, media.lines[7]!.receiver.track);
   tell({ type: 'convened', epoch: 1 });
+  await world.pass(5_000);
   assert.equal(direct.isClosed, true);
   tell({ type: 'participant', participant: person('eve') });
   assert.deepEqual([call.remoteParticipants[0], call.remoteParticipants[1], eve.state], [bob, eve, 'Connected']);

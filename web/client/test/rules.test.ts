@@ -284,6 +284,18 @@ test('the page that closes says so', async () => {
   assert.equal(leaving.keepalive, true);
 });
 
+test('a wish in the moment of a reload counts, a description of a peer connection that goes does not', async () => {
+  const { agent: it, world } = await agent();
+  const call = it.startCall([{ communicationUserId: '8:acs:r_bob' }]);
+  await settle();
+  await settle();
+  await call.mute();
+  await settle();
+  const signal = world.requests.filter((request) => request.path.endsWith(':signal')).at(-1)!;
+  assert.deepEqual([signal.body?.['signals'], signal.keepalive], [[{ type: 'sending', sending: { ...sending, muted: true } }], true]);
+  assert.equal(world.requests.find((request) => request.path === '/client/calls')?.keepalive, false);
+});
+
 test('a reload is the same endpoint, another user is another', async () => {
   const world = new World();
   await agent(world);

@@ -115,6 +115,7 @@ test('two people call each other by link, on a laptop and on a phone', async (t)
   await press(bob, '#mic');
   await until(alice, () => /muted/i.test(document.getElementById('remote-note').textContent));
   await press(bob, '#mic');
+  await until(alice, () => !/muted/i.test(document.getElementById('remote-note').textContent));
   await bob.reload();
   await talks(bob);
   // A page that was reloaded is heard at once and seen when its person says so.

@@ -2,7 +2,8 @@
  * The media of one call over all its sessions: between two, in a conference, and on the way from one to the other.
  *
  * A call that moves makes before it breaks: the new session is built beside the old, and both carry what this side sends. When what was
- * heard and seen over the old arrives over the new, people hear and see the new. The old one goes when everybody has moved.
+ * heard and seen over the old arrives over the new, people hear and see the new. The old one goes some moments after
+ * everybody has moved.
  *
  * ```text
  *   convene ─▶ next: offer, answer, connected ─▶ complete ─▶ current; the old: leaving ─convened─▶ closed
@@ -32,6 +33,12 @@ const LOOK_MS = 40;
  * Lower: somebody who moves slowly loses this side for a moment; higher: the old one carries what nobody wants.
  */
 const LEAVING_MS = 15_000;
+
+/**
+ * How long the old session goes on after all are connected to the media processor, in milliseconds: they may still wait for what this side
+ * sends over it, at most as long as {@link isTakeOverDue} lets them. Lower: they see a frozen picture.
+ */
+const CONVENED_MS = 5_000;
 
 /** What the call hears. */
 export interface SessionsListener {
@@ -161,10 +168,10 @@ export class Sessions {
     this.next.session.rebuild(epoch);
   }
 
-  /** Everybody who moved is there. */
+  /** Everybody who moved is connected there. */
   convened(epoch: number): void {
     if (this.leaving && (this.current?.session.epoch ?? -1) >= epoch) {
-      this.leave();
+      this.leaveAfter(CONVENED_MS);
     }
   }
 
@@ -330,7 +337,7 @@ export class Sessions {
     this.next = undefined;
     this.leaving?.session.retire(true);
     this.tellUse();
-    this.cancelLeaving = this.options.surroundings.after(LEAVING_MS, () => this.leave());
+    this.leaveAfter(LEAVING_MS);
     if (this.leaving?.session.path !== 'connected') {
       this.leave();
     }
@@ -346,6 +353,11 @@ export class Sessions {
     if (!this.isClosed) {
       this.options.listener.sends(this.ways.flatMap((way) => way.peer ?? []));
     }
+  }
+
+  private leaveAfter(ms: number): void {
+    this.cancelLeaving?.();
+    this.cancelLeaving = this.options.surroundings.after(ms, () => this.leave());
   }
 
   private leave(): void {

@@ -74,6 +74,9 @@ test('until the next session is complete people hear the old one, and both carry
   assert.equal(it.seen.peer?.epoch, 1);
   assert.equal(it.direct.isClosed, false, 'the other side may still listen');
   it.sessions.convened(1);
+  await it.world.pass(4_900);
+  assert.equal(it.direct.isClosed, false, 'the other side is connected, and may still wait for a picture');
+  await it.world.pass(200);
   assert.equal(it.direct.isClosed, true);
   assert.deepEqual(it.seen.sends.map(({ epoch }) => epoch), [1]);
   assert.equal(it.seen.paths.includes('interrupted'), false);

@@ -231,7 +231,7 @@ export class Gallery {
   /** Who is shown, the most important first. */
   private plan(): { kind: Kind; tiles: Tile[] } {
     if (this.whole.hasPicture) {
-      return { kind: 'pair', tiles: [this.whole, this.self] };
+      return { kind: 'pair', tiles: [this.whole] }; // oneself is in it
     }
     const people = this.ordered();
     const screens = [...this.screens.values()];
