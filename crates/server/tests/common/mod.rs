@@ -63,9 +63,22 @@ impl Exchange {
         Exchange::start("dev", Folder::new(), more)
     }
 
+    /// A developer's exchange whose ports for group calls nobody chose.
+    pub fn with_usual_media(more: &[&str]) -> Exchange {
+        let folder = Folder::new();
+        let mut program = Command::new(env!("CARGO_BIN_EXE_centrale"));
+        program.env_clear().arg("dev").arg("--data").arg(folder.path());
+        program.args(["--https", "127.0.0.1:0", "--relay", "127.0.0.1:0", "--metrics", "127.0.0.1:0"]).args(more);
+        Exchange::run(program, folder)
+    }
+
     pub fn start(command: &str, folder: Folder, more: &[&str]) -> Exchange {
-        let mut child =
-            program(command, folder.path(), more).stderr(Stdio::null()).spawn().expect("the program starts");
+        let program = program(command, folder.path(), more);
+        Exchange::run(program, folder)
+    }
+
+    fn run(mut program: Command, folder: Folder) -> Exchange {
+        let mut child = program.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts");
         let runtime = folder.path().join("runtime.json");
         let end = Instant::now() + Duration::from_secs(60);
         while !runtime.exists() {

@@ -1,10 +1,11 @@
 //! A client: one socket, one peer connection, a voice and pictures that say whose they are.
+#![allow(dead_code, reason = "each test file uses some of it")]
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use centrale_media::peer::{Arrived, Config, Dialing, Host, OfferedLine, Output, Peer, RTP_ROOM};
+use centrale_media::peer::{Arrived, Config, Dialing, Host, OfferedLine, Output, Peer, RTP_ROOM, Reoffer};
 use centrale_media::rtp::{Header, MAX_HEADER};
 use centrale_media::sdp::Kind;
 use centrale_model::Time;
@@ -61,6 +62,29 @@ impl Client {
             strangers: 0,
             is_closed: false,
         }
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.peer.is_connected()
+    }
+
+    /// The offer of an ICE restart.
+    pub(super) fn reoffer(&mut self) -> Reoffer {
+        self.peer.reoffer(true).expect("a peer that dialed")
+    }
+
+    /// Takes the server's new credentials, in the answer that it gave before.
+    pub(super) fn restart(&mut self, reoffer: Reoffer, answer: &str, ufrag: &str, password: &str) {
+        let mut changed = String::new();
+        for line in answer.lines() {
+            changed += &match line.split_once(':') {
+                Some(("a=ice-ufrag", _)) => format!("a=ice-ufrag:{ufrag}\r\n"),
+                Some(("a=ice-pwd", _)) => format!("a=ice-pwd:{password}\r\n"),
+                _ => format!("{line}\r\n"),
+            };
+        }
+        let now = Time::from_nanos(self.zero.elapsed().as_nanos() as u64);
+        self.peer.reconnect(reoffer, &changed, now).expect("an answer that fits");
     }
 
     pub(super) fn server_port(&self) -> u16 {
